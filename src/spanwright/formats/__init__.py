@@ -1,0 +1,189 @@
+"""Reading annotations and texts: files are found, told apart by their content, and turned into documents.
+
+One module a format; no other part of the package knows a foreign format. What can be read:
+
+- Label Studio: a JSON export, storage objects (one file an annotation, any extension), single tasks (`label_studio`);
+- `documents.jsonl` (`documents`);
+- plain text, where no labels are needed: one file, one document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from spanwright.document import Document
+from spanwright.errors import FormatError, PathError, Problem
+from spanwright.files import require_exists
+from spanwright.formats import documents as jsonl
+from spanwright.formats import label_studio
+from spanwright.formats.documents import document_from, read_documents, write_documents
+from spanwright.formats.label_studio import ImportResult
+
+__all__ = ["ImportResult", "read_annotations", "read_documents", "read_texts", "write_documents"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class _Found:
+    """What a set of files holds, before documents are made of it."""
+
+    tasks: list[label_studio.Task] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    bad: list[Problem] = field(default_factory=list)
+
+
+def read_annotations(
+    sources: Sequence[Path],
+    *,
+    group_key: str = "",
+    text_key: str = "",
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Labelled documents from files and folders of any supported kind, mixed as they come.
+
+    Args:
+        sources: files, and folders that are searched through; hidden files are passed over.
+        group_key, text_key: keys of the task data; found by themselves when empty (see `label_studio.build`).
+        skip_bad: leave out and tally what cannot be read instead of refusing everything.
+        progress: called with files read and files in all.
+
+    Raises:
+        PathError: a source does not exist, or a folder has no files.
+        FormatError: files are empty, truncated or of another kind; all of them are named.
+        AnnotationError, DataError: as `label_studio.build`.
+    """
+    found = _read_all(sources, texts_allowed=False, progress=progress)
+    if found.bad and not skip_bad:
+        raise FormatError(
+            f"{len(found.bad)} of {len(found.files) + len(found.bad)} file(s) cannot be read:",
+            problems=found.bad,
+            remedy="Export them again, or add --skip-bad to leave them out and count them.",
+        )
+    if found.tasks or not found.documents:
+        result = label_studio.build(found.tasks, group_key=group_key, text_key=text_key, skip_bad=skip_bad)
+    else:
+        result = ImportResult()
+    for document in found.documents:
+        if document.spans is None:
+            result.tasks.drop("unlabelled", document.id)
+            continue
+        result.tasks.use()
+        result.regions.use(count=len(document.spans))
+        result.documents.append(document)
+    _refuse_repeated_ids(result.documents)
+    result.files.use(count=len(found.files))
+    for problem in found.bad:
+        result.files.drop("unreadable", str(problem))
+    return result
+
+
+def read_texts(sources: Sequence[Path], *, text_key: str = "") -> list[Document]:
+    """Documents to predict on; labels are not needed, and those that are there are kept.
+
+    Raises:
+        PathError, FormatError, AnnotationError, DataError: as `read_annotations`.
+    """
+    found = _read_all(sources, texts_allowed=True)
+    if found.bad:
+        raise FormatError(f"{len(found.bad)} file(s) cannot be read:", problems=found.bad)
+    if found.tasks:
+        built = label_studio.build(found.tasks, text_key=text_key, keep_unlabelled=True)
+        found.documents += built.documents
+    _refuse_repeated_ids(found.documents)
+    return found.documents
+
+
+def _refuse_repeated_ids(documents: Sequence[Document]) -> None:
+    seen: set[str] = set()
+    repeated = [document.id for document in documents if document.id in seen or seen.add(document.id)]  # type: ignore[func-returns-value]
+    if repeated:
+        raise FormatError(
+            f"{len(repeated)} document id(s) occur twice, such as {', '.join(repeated[:5])}.",
+            remedy="Import the sources one by one, or give the documents different ids.",
+        )
+
+
+def _files_below(source: Path) -> list[Path]:
+    require_exists(source, "The source")
+    if source.is_file():
+        return [source]
+    inside = (path for path in sorted(source.rglob("*")) if path.is_file())
+    files = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    if not files:
+        raise PathError("The folder has no files.", path=source, remedy="Check the path.")
+    return files
+
+
+def _read_all(sources: Sequence[Path], *, texts_allowed: bool, progress: Progress | None = None) -> _Found:
+    files = list(dict.fromkeys(path for source in sources for path in _files_below(source)))
+    found = _Found()
+    for number, path in enumerate(files, start=1):
+        try:
+            _read_file(path, found, texts_allowed)
+            found.files.append(path)
+        except (FormatError, OSError) as error:
+            found.bad += error.problems if isinstance(error, FormatError) else [Problem(str(error), path=path)]
+        if progress is not None:
+            progress(number, len(files))
+    return found
+
+
+def _read_file(path: Path, found: _Found, texts_allowed: bool) -> None:
+    raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if not raw.strip():
+        raise FormatError("The file is empty.", path=path)
+    if raw.lstrip()[:1] not in b"[{":
+        if not texts_allowed:
+            raise FormatError(
+                "This is neither a Label Studio JSON file nor a documents.jsonl.",
+                path=path,
+                remedy="In Label Studio choose Export, JSON.",
+            )
+        found.documents.append(_plain_text(raw, path))
+        return
+    try:
+        content: Any = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        _read_lines(path, raw, error, found)
+        return
+    tasks = label_studio.tasks_in(content, path)
+    if tasks is not None:
+        found.tasks += tasks
+    elif jsonl.looks_like_documents(content):
+        found.documents.append(document_from(content, 1))
+    else:
+        raise FormatError(
+            "This JSON is neither a Label Studio export nor a storage object: no task data was found in it.",
+            path=path,
+            remedy="In Label Studio choose Export, JSON, or name the folder of the target storage.",
+        )
+
+
+def _read_lines(path: Path, raw: bytes, error: Exception, found: _Found) -> None:
+    """JSON lines of documents; anything else is broken JSON."""
+    try:
+        first = orjson.loads(raw.lstrip().split(b"\n", 1)[0])
+    except orjson.JSONDecodeError:
+        raise FormatError(
+            f"The JSON breaks off or is not valid ({error}).", path=path, remedy="Export or download the file again."
+        ) from error
+    if not jsonl.looks_like_documents(first):
+        raise FormatError("These JSON lines are no documents (id, text, spans).", path=path) from error
+    found.documents += read_documents(path)
+
+
+def _plain_text(raw: bytes, path: Path) -> Document:
+    try:
+        return Document(path.stem, raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"This is not UTF-8 text (byte {error.start}).", path=path, remedy="Save it as UTF-8 text."
+        ) from error
