@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,7 +56,9 @@ OURS = {
 class Section(BaseModel):
     """Common rules: unknown keys are mistakes, defaults are checked, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, frozen=True, allow_inf_nan=False, populate_by_name=True
+    )
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -104,6 +107,12 @@ class WindowSettings(Section):
         default=256, description="Sub-words per window, special tokens included; a shorter limit of the model wins."
     )
     stride: Annotated[int, Field(ge=0)] = Field(default=32, description="Sub-words that neighbouring windows share.")
+
+    @model_validator(mode="after")
+    def _stride_fits(self) -> WindowSettings:
+        if self.stride >= self.length:
+            raise ValueError(f"stride must be below length, but they are {self.stride} and {self.length}")
+        return self
 
 
 class TrainSettings(Section):
@@ -169,8 +178,6 @@ class EvaluateSettings(Section):
 class Settings(Section):
     """Everything `spanwright run` needs."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, populate_by_name=True)
-
     output: Path = Field(default=Path("run"), description="Folder for everything that is written.")
     import_: ImportSettings = Field(default_factory=ImportSettings, alias="import")
     split: SplitSettings = Field(default_factory=SplitSettings)
@@ -190,7 +197,7 @@ class Settings(Section):
             tomlkit.comment("Settings of `spanwright run`. Every key is optional; the values are the defaults")
         )
         document.add(tomlkit.comment("or what was set. Change one here, or for once with --set train.epochs=3."))
-        values = self.to_dict()
+        values = _toml_values(self.model_dump(by_alias=True))
         for name, field in type(self).model_fields.items():
             key = field.alias or name
             section = getattr(self, name)
@@ -201,6 +208,15 @@ class Settings(Section):
                 document.add(tomlkit.comment(field.description or ""))
                 document.add(key, values[key])
         return tomlkit.dumps(document)
+
+
+def _toml_values(value: Any) -> Any:
+    """Values that TOML can hold."""
+    if isinstance(value, Mapping):
+        return {key: _toml_values(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_toml_values(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _table(section: Section, values: Mapping[str, Any]) -> Any:
@@ -224,19 +240,25 @@ def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
         SettingsError: it is no TOML, or keys or values are wrong; all of them are named.
     """
     values = _read(path) if path is not None else {}
+    origins: dict[str, str] = {}
     problems = []
-    for origin, key, value in [*_from_environment(), *_split(overrides)]:
-        try:
-            _put(values, key, value)
-        except SettingsError:
-            problems.append(Problem(f"{origin} does not name a setting.", "Write section.key=value.", key=key))
+    for origin, key, value in [*_from_environment(), *(_split(override) for override in overrides)]:
+        if not _put(values, key, value):
+            problems.append(
+                Problem(f"{origin} is no setting.", "Write section.key=value, such as train.epochs=3.", key=key or None)
+            )
+        origins[key] = origin
     if problems:
         raise SettingsError("The settings have mistakes:", problems=problems)
-    return check(values, path)
+    return check(values, path, origins)
 
 
-def check(values: Mapping[str, Any], path: Path | None = None) -> Settings:
+def check(values: Mapping[str, Any], path: Path | None = None, origins: Mapping[str, str] | None = None) -> Settings:
     """Settings from plain values.
+
+    Args:
+        path: the file that the values came from.
+        origins: where values of single keys came from instead.
 
     Raises:
         SettingsError: keys or values are wrong; all of them are named.
@@ -244,18 +266,22 @@ def check(values: Mapping[str, Any], path: Path | None = None) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = _merged([_problem(detail, path) for detail in error.errors()])
+        problems = _merged([_problem(detail, path, origins or {}) for detail in error.errors()])
         raise SettingsError(f"The settings have {len(problems)} mistake(s):", problems=problems) from error
 
 
 def load_environment() -> None:
-    """Put the names of the nearest `.env` (from the current folder upwards) into the environment, where not set yet.
+    """Put the names of the nearest `.env` into the environment, where not set yet.
 
-    The libraries below read their own names there, such as HF_TOKEN.
+    For the libraries below, which read their own names there, such as HF_TOKEN.
     """
-    for name, value in dotenv_values(find_dotenv(usecwd=True)).items():
-        if value is not None:
-            os.environ.setdefault(name, value)
+    for name, value in _dotenv().items():
+        os.environ.setdefault(name, value)
+
+
+def _dotenv() -> dict[str, str]:
+    """Names and values of the nearest `.env`, from the current folder upwards."""
+    return {name: value for name, value in dotenv_values(find_dotenv(usecwd=True)).items() if value is not None}
 
 
 def write_initial(folder: Path, overwrite: bool = False) -> Path:
@@ -282,54 +308,70 @@ def _read(path: Path) -> dict[str, Any]:
     base = path.parent
     section = values.get("import")
     if isinstance(section, dict) and isinstance(section.get("sources"), list):
-        section["sources"] = [str(base / source) for source in section["sources"] if isinstance(source, str)]
+        section["sources"] = [
+            str(base / source) if isinstance(source, str) else source for source in section["sources"]
+        ]
     if isinstance(values.get("output"), str):
         values["output"] = str(base / values["output"])
     return values
 
 
 def _from_environment() -> Iterable[tuple[str, str, str]]:
-    for name, value in sorted(os.environ.items()):
+    for name, value in sorted({**_dotenv(), **os.environ}.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             yield name, name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), value
 
 
-def _split(overrides: Sequence[str]) -> Iterable[tuple[str, str, str]]:
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key.strip():
-            raise SettingsError(f'"{override}" is no setting.', remedy="Write key=value, such as train.epochs=3.")
-        yield f"--set {override}", key.strip(), value.strip()
+def _split(override: str) -> tuple[str, str, str]:
+    """Where it came from, key and value of `key=value`; the key is empty when there is none."""
+    key, equals, value = override.partition("=")
+    return f"--set {override}", key.strip() if equals else "", value.strip()
 
 
-def _put(values: dict[str, Any], key: str, text: str) -> None:
+def _put(values: dict[str, Any], key: str, text: str) -> bool:
+    """Set the value of a dotted key; false when that is not possible."""
     *sections, name = key.split(".")
     for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise SettingsError(key)
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            return False
+        values = inner
+    if not name:
+        return False
     try:
         values[name] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         values[name] = text
+    return True
 
 
-def _problem(detail: Any, path: Path | None) -> Problem:
+def _problem(detail: Any, path: Path | None, origins: Mapping[str, str]) -> Problem:
     """One mistake that pydantic found, in our words."""
-    location = [part for part in detail["loc"] if not (isinstance(part, str) and _is_branch(part))]
-    key = ".".join(str(part) for part in location)
+    location, model = _locate([str(part) for part in detail["loc"]])
+    key = ".".join(location)
+    where = origins.get(key, path)
     if detail["type"] == "extra_forbidden":
-        known = _keys_at([str(part) for part in location[:-1]])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        near = difflib.get_close_matches(location[-1], known, n=1)
         remedy = f"Did you mean {near[0]}?" if near else ""
-        return Problem("There is no such setting.", remedy, path=path, key=key, allowed=tuple(known))
+        return Problem("There is no such setting.", remedy, path=where, key=key, allowed=tuple(known))
     message = str(detail["msg"]).removeprefix("Value error, ")
-    return Problem(f"{message[:1].upper()}{message[1:]}, but the value is {detail['input']!r}.", path=path, key=key)
+    return Problem(f"{message[:1].upper()}{message[1:]}, but the value is {detail['input']!r}.", path=where, key=key)
 
 
-def _is_branch(part: str) -> bool:
-    """Whether pydantic named a branch of a union here, such as `constrained-int` or `literal['auto']`."""
-    return part in ("int", "float") or part.startswith(("literal[", "constrained-"))
+def _locate(parts: Sequence[str]) -> tuple[list[str], type[BaseModel]]:
+    """The names down to the setting itself, and the section it is in.
+
+    Below it pydantic gives the place in a list, which is kept, or the branch of a union, which a reader cannot use.
+    """
+    model: type[BaseModel] = Settings
+    for depth, part in enumerate(parts, start=1):
+        annotation = {f.alias or name: f.annotation for name, f in model.model_fields.items()}.get(part)
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            places = takewhile(str.isdigit, parts[depth:])
+            return [*parts[:depth], *places], model
+        model = annotation
+    return list(parts), model
 
 
 def _merged(problems: Sequence[Problem]) -> list[Problem]:

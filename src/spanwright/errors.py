@@ -81,10 +81,9 @@ class SpanwrightError(Exception):
         key: str | None = None,
         allowed: Sequence[str] = (),
     ) -> None:
-        self.problems: tuple[Problem, ...] = tuple(problems) or (
-            Problem(what, remedy, path, line, task, region, key, tuple(allowed)),
-        )
-        self.title = what if problems else ""
+        given = tuple(problems)
+        self.problems = given or (Problem(what, remedy, path, line, task, region, key, tuple(allowed)),)
+        self.title = what if given else ""
         self.remedy = remedy
         super().__init__(self._message())
 
@@ -131,10 +130,13 @@ class MissingExtraError(RequestError):
     """An optional package is not installed; the message has the command that installs it."""
 
     def __init__(self, extra: str, what_for: str) -> None:
-        self.extra = extra
+        self.extra, self.what_for = extra, what_for
         super().__init__(
             f"{what_for} needs an optional package.", remedy=f'Install it: pip install "spanwright[{extra}]"'
         )
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.extra, self.what_for)
 
 
 class WorkError(SpanwrightError):

@@ -16,7 +16,7 @@ from spanwright.errors import PathError
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, or of a folder's files with their relative names, as 64 hex digits."""
-    if path.is_file():
+    if not path.is_dir():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
@@ -47,12 +47,19 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def replace_folder(finished: Path, target: Path) -> None:
-    """Put a finished folder in the place of `target`; the old one goes only after the new one is complete."""
+    """Put a finished folder in the place of `target`; the old one goes only when the new one is there."""
+    if not finished.is_dir():
+        raise FileNotFoundError(finished)
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.replace(old)
-    finished.replace(target)
+    try:
+        finished.replace(target)
+    except OSError:
+        if old.exists():
+            old.replace(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -65,7 +72,7 @@ def require_exists(path: Path, what: str) -> Path:
     if path.exists():
         return path
     parent = path.parent
-    if not parent.exists():
+    if not parent.is_dir():
         raise PathError(f"{what} does not exist, nor does the folder {parent}.", path=path, remedy="Check the path.")
     beside = sorted(entry.name for entry in parent.iterdir() if not entry.name.startswith("."))[:8]
     listing = f"The folder {parent.resolve()} has: {', '.join(beside)}." if beside else f"{parent.resolve()} is empty."

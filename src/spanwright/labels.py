@@ -109,9 +109,9 @@ def align(document: Document, offsets: Offsets, labels: LabelSet, tally: Tally) 
     visible = [index for index, (start, end) in enumerate(offsets) if start < end]
     starts = [offsets[index][0] for index in visible]
     ends = [offsets[index][1] for index in visible]
-    for span in sorted(document.spans or (), key=lambda span: (-len(span), span)):
+    trimmed = [(span, *trim(document.text, span.start, span.end)) for span in document.spans or ()]
+    for span, start, end in sorted(trimmed, key=lambda item: (item[1] - item[2], item[0])):
         where = f"{document.id} [{span.start}:{span.end}] {span.label} {document.surface(span)[:60]!r}"
-        start, end = trim(document.text, span.start, span.end)
         if start == end:
             tally.drop("whitespace-only", where)
             continue
@@ -120,9 +120,9 @@ def align(document: Document, offsets: Offsets, labels: LabelSet, tally: Tally) 
             tally.drop("no-token", where)
             continue
         tokens = range(visible[first], visible[last] + 1)
-        taken_by = next((owner[token] for token in tokens if owner[token] is not None), None)
-        if taken_by is not None:
-            tally.drop(_collision(span, taken_by), where)
+        taken_by = {winner for token in tokens if (winner := owner[token]) is not None}
+        if taken_by:
+            tally.drop(_collision(Span(start, end, span.label), taken_by), where)
             continue
         repairs = []
         if (start, end) != (span.start, span.end):
@@ -132,16 +132,17 @@ def align(document: Document, offsets: Offsets, labels: LabelSet, tally: Tally) 
         tally.use(repairs, where)
         begin = labels.begin(span.label)
         for token in tokens:
-            owner[token] = span
+            owner[token] = Span(start, end, span.label)
             tags[token] = begin + 1
         tags[tokens[0]] = begin
     return tags
 
 
-def _collision(span: Span, winner: Span) -> str:
-    if span == winner:
+def _collision(span: Span, winners: Iterable[Span]) -> str:
+    """Why a span lost its tokens; both sides without the white space at their edges."""
+    if any(span == winner for winner in winners):
         return "duplicate"
-    return "overlap" if span.overlaps(winner) else "shares-a-token"
+    return "overlap" if any(span.overlaps(winner) for winner in winners) else "shares-a-token"
 
 
 def runs_of(tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -82,7 +82,7 @@ def split_documents(documents: Sequence[Document], ratios: Mapping[str, float], 
             remedy="A group is what may not be torn apart, such as an article. Name another key with --group-key, "
             "or label more articles.",
         )
-    part_of = _assign(groups, labelled, _sizes(len(groups), ratios), seed)
+    part_of = _assign(groups, labelled, _sizes(len(groups), ratios), ratios, seed)
     parts = {part: [d for d in labelled if part_of[d.group] == part] for part in PARTS}
     return Split(parts, dict(ratios), seed, tally)
 
@@ -104,10 +104,16 @@ def _sizes(groups: int, ratios: Mapping[str, float]) -> list[int]:
     return sizes
 
 
-def _assign(groups: Sequence[str], documents: Sequence[Document], sizes: Sequence[int], seed: int) -> dict[str, str]:
+def _assign(
+    groups: Sequence[str],
+    documents: Sequence[Document],
+    sizes: Sequence[int],
+    ratios: Mapping[str, float],
+    seed: int,
+) -> dict[str, str]:
     """The part of each group, from the candidate shuffle nearest to the wanted shares."""
     weights = _weights(groups, documents)
-    wanted = np.array(sizes)[:, None] / len(groups) * np.ones(weights.shape[1])
+    wanted = np.array([[ratios[part]] for part in PARTS])
     edges = np.cumsum([0, *sizes[:-1]])
     generator = np.random.default_rng(int.from_bytes(_draw("shuffles", seed)[:8], "big"))
     best, best_distance = np.arange(len(groups)), np.inf

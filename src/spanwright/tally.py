@@ -42,7 +42,7 @@ class Tally:
     def use(self, repairs: Iterable[str] = (), example: str = "", count: int = 1) -> None:
         """Count `count` records that go on, with the reasons for which they were repaired."""
         self.used += count
-        for reason in set(repairs):
+        for reason in dict.fromkeys(repairs):
             self.repaired[reason] += count
             self._remember(reason, example)
 

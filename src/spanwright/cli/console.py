@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from spanwright.progress import Advance, Reporter
+from spanwright.scoring.evaluation import FEW_GROUPS
 
 CONSOLE = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
 PLAIN_EVERY = 10
@@ -102,6 +103,8 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
         score = evaluation["overall"][mode]
         low, high = score["f1_ci95"] or (float("nan"), float("nan"))
         CONSOLE.print(f"{view} F1 {score['f1']:.3f} (95% interval {low:.3f} to {high:.3f})", markup=False)
+    if evaluation["groups"] < FEW_GROUPS:
+        CONSOLE.print(f"From {evaluation['groups']} groups an interval is rough and tends to be too narrow.")
 
 
 def _cells(score: Mapping[str, Any]) -> list[str]:

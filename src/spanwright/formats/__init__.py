@@ -17,11 +17,11 @@ from typing import Any
 import orjson
 
 from spanwright.document import Document
-from spanwright.errors import FormatError, PathError, Problem
+from spanwright.errors import DataError, FormatError, PathError, Problem
 from spanwright.files import require_exists
 from spanwright.formats import documents as jsonl
 from spanwright.formats import label_studio
-from spanwright.formats.documents import document_from, read_documents, write_documents
+from spanwright.formats.documents import read_documents, write_documents
 from spanwright.formats.label_studio import ImportResult
 
 __all__ = ["ImportResult", "read_annotations", "read_documents", "read_texts", "write_documents"]
@@ -36,7 +36,7 @@ class _Found:
     tasks: list[label_studio.Task] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    bad: list[Problem] = field(default_factory=list)
+    bad: dict[Path, list[Problem]] = field(default_factory=dict)
 
 
 def read_annotations(
@@ -58,19 +58,17 @@ def read_annotations(
     Raises:
         PathError: a source does not exist, or a folder has no files.
         FormatError: files are empty, truncated or of another kind; all of them are named.
-        AnnotationError, DataError: as `label_studio.build`.
+        AnnotationError: as `label_studio.build`.
+        DataError: as `label_studio.build`, or nothing is labelled.
     """
     found = _read_all(sources, texts_allowed=False, progress=progress)
     if found.bad and not skip_bad:
         raise FormatError(
             f"{len(found.bad)} of {len(found.files) + len(found.bad)} file(s) cannot be read:",
-            problems=found.bad,
+            problems=[problem for problems in found.bad.values() for problem in problems],
             remedy="Export them again, or add --skip-bad to leave them out and count them.",
         )
-    if found.tasks or not found.documents:
-        result = label_studio.build(found.tasks, group_key=group_key, text_key=text_key, skip_bad=skip_bad)
-    else:
-        result = ImportResult()
+    result = label_studio.build(found.tasks, group_key=group_key, text_key=text_key, skip_bad=skip_bad)
     for document in found.documents:
         if document.spans is None:
             result.tasks.drop("unlabelled", document.id)
@@ -78,10 +76,15 @@ def read_annotations(
         result.tasks.use()
         result.regions.use(count=len(document.spans))
         result.documents.append(document)
+    if not result.documents:
+        raise DataError(
+            f"No labelled task or document was found ({result.tasks}).",
+            remedy="Submit annotations in Label Studio and export again.",
+        )
     _refuse_repeated_ids(result.documents)
     result.files.use(count=len(found.files))
-    for problem in found.bad:
-        result.files.drop("unreadable", str(problem))
+    for problems in found.bad.values():
+        result.files.drop("unreadable", str(problems[0]))
     return result
 
 
@@ -93,7 +96,8 @@ def read_texts(sources: Sequence[Path], *, text_key: str = "") -> list[Document]
     """
     found = _read_all(sources, texts_allowed=True)
     if found.bad:
-        raise FormatError(f"{len(found.bad)} file(s) cannot be read:", problems=found.bad)
+        problems = [problem for problems in found.bad.values() for problem in problems]
+        raise FormatError(f"{len(found.bad)} file(s) cannot be read:", problems=problems)
     if found.tasks:
         built = label_studio.build(found.tasks, text_key=text_key, keep_unlabelled=True)
         found.documents += built.documents
@@ -130,7 +134,9 @@ def _read_all(sources: Sequence[Path], *, texts_allowed: bool, progress: Progres
             _read_file(path, found, texts_allowed)
             found.files.append(path)
         except (FormatError, OSError) as error:
-            found.bad += error.problems if isinstance(error, FormatError) else [Problem(str(error), path=path)]
+            found.bad[path] = (
+                list(error.problems) if isinstance(error, FormatError) else [Problem(str(error), path=path)]
+            )
         if progress is not None:
             progress(number, len(files))
     return found
@@ -152,13 +158,16 @@ def _read_file(path: Path, found: _Found, texts_allowed: bool) -> None:
     try:
         content: Any = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        _read_lines(path, raw, error, found)
+        if texts_allowed and path.suffix not in (".json", ".jsonl"):
+            found.documents.append(_plain_text(raw, path))
+        else:
+            _read_lines(path, raw, error, found)
         return
     tasks = label_studio.tasks_in(content, path)
     if tasks is not None:
         found.tasks += tasks
     elif jsonl.looks_like_documents(content):
-        found.documents.append(document_from(content, 1))
+        found.documents += read_documents(path)
     else:
         raise FormatError(
             "This JSON is neither a Label Studio export nor a storage object: no task data was found in it.",

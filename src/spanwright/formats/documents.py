@@ -87,20 +87,27 @@ def document_from(data: Any, number: int = 0) -> Document:
     spans = data.get("spans")
     if spans is not None and not isinstance(spans, list):
         raise FormatError('"spans" must be a list or null.')
+    meta = data.get("meta")
+    if meta is not None and not isinstance(meta, dict):
+        raise FormatError('"meta" must be an object.')
+    name, group = data.get("id"), data.get("group")
     extra = {key: value for key, value in data.items() if key not in KEYS}
     return Document(
-        id=str(data.get("id", number)),
+        id=str(number if name is None else name),
         text=data["text"],
         spans=None if spans is None else tuple(_span_from(span) for span in spans),
-        group=str(data.get("group") or ""),
-        meta={**extra, **(data.get("meta") or {})},
+        group="" if group is None else str(group),
+        meta={**extra, **(meta or {})},
     )
 
 
 def _span_from(data: Any) -> Span:
     if not isinstance(data, dict) or not all(type(data.get(key)) is int for key in ("start", "end")):
         raise FormatError(f'A span needs whole numbers "start" and "end", but this one is {data!r}.')
-    return Span(data["start"], data["end"], str(data.get("label") or ""), data.get("score"))
+    score = data.get("score")
+    if score is not None and not isinstance(score, int | float):
+        raise FormatError(f'A "score" is a number or absent, but this one is {score!r}.')
+    return Span(data["start"], data["end"], str(data.get("label") or ""), score)
 
 
 def to_dict(document: Document) -> dict[str, Any]:

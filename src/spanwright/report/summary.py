@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from spanwright.errors import DataError, FormatError
 from spanwright.report import plots
+from spanwright.scoring.evaluation import FEW_GROUPS
 from spanwright.tally import Tally
 
 ORDER = ("test", "validation", "train")
@@ -33,6 +34,11 @@ class Part:
     def title(self) -> str:
         """Such as `model on test`."""
         return f"{self.name} on {self.part}"
+
+    @property
+    def few_groups(self) -> bool:
+        """Whether there are too few groups for the intervals to be trusted."""
+        return bool(self.numbers["groups"] < FEW_GROUPS)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spanwright.document import Document
 from spanwright.errors import DataError, Problem
@@ -21,7 +23,8 @@ from spanwright.scoring.intervals import interval, resampled, sum_by_group
 
 MODES = ("strict", "token")
 RATES = ("precision", "recall", "f1")
-NO_INTERVAL = np.full((2, 1), np.nan)
+FEW_GROUPS = 10
+"""With fewer groups than this a percentile bootstrap is rough, and its intervals tend to be too narrow."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,15 @@ class Evaluation:
         return _score(self.counts[mode].sum(axis=0)[row], self._resampled[mode][:, row])
 
     def average(self, mode: str, weighted: bool) -> dict[str, Any]:
-        """Macro average: the mean over labels, each counting alike or by its gold spans (words, in token mode)."""
+        """Macro average: the mean over labels, each counting alike or by its gold spans (words, in token mode).
+
+        In a resample, labels for which a number is undefined do not enter its mean, and weights are the resample's own.
+        """
         total = self.counts[mode].sum(axis=0)
-        support = total[:, TP] + total[:, FN]
-        weights = (
-            support / max(1, support.sum()) if weighted else np.full(len(self.labels), 1 / max(1, len(self.labels)))
-        )
-        values = [float(rate @ weights) for rate in rates(total)]
-        samples = [rate @ weights for rate in rates(self._resampled[mode])]
-        return _named(values, [interval(sample) for sample in samples]) | {"support": int(support.sum())}
+        values = [float(value) for value in _mean(rates(total), _support(total), weighted)]
+        drawn = self._resampled[mode]
+        samples = _mean(rates(drawn, undefined=np.nan), _support(drawn), weighted)
+        return _named(values, [interval(sample) for sample in samples]) | {"support": int(_support(total).sum())}
 
     def f1(self, mode: str = "strict") -> float:
         """Overall F1 without the intervals, which cost more."""
@@ -123,6 +126,30 @@ class Evaluation:
                 for row, (name, group) in enumerate(zip(self.ids, self.groups, strict=True))
             ],
         }
+
+
+def _support(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Gold spans (or words) from counts of shape (..., 3)."""
+    support: npt.NDArray[Any] = counts[..., TP] + counts[..., FN]
+    return support
+
+
+def _mean(values: Sequence[FloatArray], support: npt.NDArray[Any], weighted: bool) -> list[FloatArray]:
+    """Means over the last axis, of the defined values; 0 without labels, NaN where no value is defined.
+
+    A weighted mean in which no label has gold spans is undefined, and 0 when there is nothing to draw from.
+    """
+    means = []
+    for value in values:
+        if not value.shape[-1]:
+            means.append(np.zeros(value.shape[:-1]) if value.ndim == 1 else np.full(value.shape[:-1], np.nan))
+            continue
+        weights = np.where(np.isnan(value), 0.0, support if weighted else 1.0)
+        total = weights.sum(axis=-1)
+        summed = (np.nan_to_num(value) * weights).sum(axis=-1)
+        undefined = np.full_like(total, np.nan if value.ndim > 1 else 0.0)
+        means.append(np.divide(summed, total, out=undefined, where=total > 0))
+    return means
 
 
 def _score(counts: IntArray, samples: FloatArray) -> dict[str, Any]:
@@ -192,7 +219,12 @@ def _matched(gold: Sequence[Document], predicted: Sequence[Document]) -> list[Do
     if not gold:
         raise DataError("There is no document to score.", remedy="Check the gold file.")
     by_id = {document.id: document for document in predicted}
-    problems = []
+    problems = [
+        Problem(f"Document {name} occurs {count} times in the {side}.")
+        for side, documents in (("gold documents", gold), ("predictions", predicted))
+        for name, count in Counter(document.id for document in documents).items()
+        if count > 1
+    ]
     for document in gold:
         guess = by_id.get(document.id)
         if document.spans is None:
