@@ -216,3 +216,37 @@ def test_real_storage_exports_run_with_every_region_accounted_for(
     groups = read(tmp_path / "run" / "data" / "split.json")["groups"]
     assert sum(len(members) for members in groups.values()) == articles
     assert len({group for members in groups.values() for group in members}) == articles
+
+
+def test_results_of_parts_that_are_no_longer_evaluated_do_not_stay_in_the_report(
+    tmp_path: Path, fast: list[str]
+) -> None:
+    pipeline.demo(tmp_path / "demo", fast)
+    pipeline.demo(tmp_path / "demo", [*fast, 'evaluate.parts=["test"]'])
+    assert [path.name for path in (tmp_path / "demo" / "results").iterdir()] == ["model_test"]
+    assert "model on validation" not in (tmp_path / "demo" / "report.html").read_text()
+
+
+def test_a_result_that_was_removed_is_made_again(tmp_path: Path, fast: list[str]) -> None:
+    pipeline.demo(tmp_path / "demo", fast)
+    (tmp_path / "demo" / "results" / "model_test" / "evaluation.json").unlink()
+    recorder = Recorder()
+    assert "test" in pipeline.demo(tmp_path / "demo", fast, recorder).evaluations
+    assert len([line for line in recorder.said if "nothing has changed" in line]) == 3
+
+
+def test_steps_one_by_one_leave_a_report_over_all_of_them(tmp_path: Path, fast: list[str], monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = config.load(None, fast)
+    steps.import_annotations([pipeline.samples()], Path("documents.jsonl"))
+    steps.split_corpus(Path("documents.jsonl"), Path("data"), settings.split)
+    steps.train_model(Path("data"), Path("model"), settings)
+    steps.evaluate_model("model", Path("data"), Path("results"), settings.evaluate, settings.predict)
+    page = Path("results/report.html").read_text()
+    for words in ("superseded-annotation", "What became of every record", "Split by group", "steps in"):
+        assert words in page
+    assert read(Path("model/run.json"))["settings"]["train"]["max_steps"] == 2
+    predicted = steps.predict_files("model", [Path("data/test.jsonl")], Path("predictions.jsonl"), settings.predict)
+    result = steps.score_files(Path("data/test.jsonl"), Path("predictions.jsonl"), Path("scored"), settings.evaluate)
+    assert result["overall"] == read(Path("results/model_test/evaluation.json"))["overall"]
+    assert len(predicted) == result["documents"]

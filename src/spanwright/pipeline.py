@@ -8,6 +8,7 @@ annotations that ship in the package.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from spanwright.errors import Interrupted, PathError, SettingsError
 from spanwright.files import require_exists, sha256_of, write_json
 from spanwright.progress import SILENT, Reporter, logging_to
 from spanwright.record import now, run_record
+from spanwright.split import PARTS
 
 RECORD = "run.json"
 DEMO = ("split.train=0.6", "split.validation=0.15", "split.test=0.25")
@@ -112,10 +114,12 @@ class _Run:
         device = str(self.done.get("train", {}).get("device", ""))
         write_json(self.folder / RECORD, run_record(self.settings.to_dict(), device, self.done))
 
-    def _step(self, name: str, request: Any, output: Path, work: Callable[[], dict[str, Any] | None]) -> None:
+    def _step(
+        self, name: str, request: Any, outputs: Sequence[Path], work: Callable[[], dict[str, Any] | None]
+    ) -> None:
         wanted = steps.fingerprint(request)
-        if self.done.get(name, {}).get("fingerprint") == wanted and output.exists():
-            self.reporter.say(f"{name}: nothing has changed, {output} is kept.")
+        if self.done.get(name, {}).get("fingerprint") == wanted and all(output.exists() for output in outputs):
+            self.reporter.say(f"{name}: nothing has changed, {outputs[0]} is kept.")
             return
         started = time.perf_counter()
         facts = work() or {}
@@ -139,7 +143,7 @@ class _Run:
             )
 
         hashes = {name: sha256_of(path) for name, path in sources.items()}
-        self._step("import", [settings.model_dump(mode="json"), hashes], output, work)
+        self._step("import", [settings.model_dump(mode="json"), hashes], [output], work)
 
     def split(self) -> None:
         source, output = self.folder / "documents.jsonl", self.folder / "data"
@@ -147,7 +151,7 @@ class _Run:
         def work() -> None:
             steps.split_corpus(source, output, self.settings.split, overwrite=True, reporter=self.reporter)
 
-        self._step("split", [self.settings.split.model_dump(), sha256_of(source)], output, work)
+        self._step("split", [self.settings.split.model_dump(), sha256_of(source)], [output], work)
 
     def train(self) -> None:
         data, output = self.folder / "data", self.folder / "model"
@@ -165,28 +169,32 @@ class _Run:
                 raise Interrupted(what, remedy="Give the same command again to go on from there.") from None
             return dict(trained.facts)
 
-        self._step("train", wanted, output, work)
+        self._step("train", wanted, [output], work)
 
     def evaluate(self) -> dict[str, dict[str, Any]]:
         model, data, results = (self.folder / name for name in ("model", "data", "results"))
+        report = self.folder / "report.html"
         settings = self.settings.evaluate
+        written = {part: results / f"model_{part}" / "evaluation.json" for part in settings.parts}
 
         def work() -> None:
+            for (
+                part
+            ) in PARTS:  # what an earlier model or other settings left would stand in the report as if it were new
+                if part not in settings.parts:
+                    shutil.rmtree(results / f"model_{part}", ignore_errors=True)
             steps.evaluate_model(
                 str(model),
                 data,
                 results,
                 settings,
                 self.settings.predict,
-                report=self.folder / "report.html",
+                report=report,
                 overwrite=True,
                 reporter=self.reporter,
             )
 
         hashes = [sha256_of(data / f"{part}.jsonl") for part in settings.parts]
         request = [settings.model_dump(), sha256_of(model / "model.safetensors"), hashes]
-        self._step("evaluate", request, results, work)
-        return {
-            part: json.loads((results / f"model_{part}" / "evaluation.json").read_text(encoding="utf-8"))
-            for part in settings.parts
-        }
+        self._step("evaluate", request, [results, report, *written.values()], work)
+        return {part: json.loads(path.read_text(encoding="utf-8")) for part, path in written.items()}

@@ -20,7 +20,7 @@ from spanwright.document import Document
 from spanwright.errors import DataError, Interrupted, PathError, Problem
 from spanwright.files import replace_folder, require_empty, require_exists, sha256_of, write_json
 from spanwright.progress import SILENT, Reporter, logging_to
-from spanwright.record import versions
+from spanwright.record import run_record, versions
 from spanwright.scoring import evaluate_documents
 from spanwright.split import PARTS, Split, split_documents
 
@@ -47,13 +47,14 @@ def import_annotations(
         RequestError: as `formats.read_annotations`.
     """
     _require_new_file(output, overwrite)
-    with reporter.task("Reading annotations", 1) as advance:
+    files = formats.find_files(sources)
+    with reporter.task("Reading files", len(files)) as advance:
         result = formats.read_annotations(
-            sources,
+            files,
             group_key=group_key,
             text_key=text_key,
             skip_bad=skip_bad,
-            progress=lambda done, total: advance(int(done == total), f"{done:,} of {total:,} files"),
+            progress=advance,
         )
     formats.write_documents(output, result.documents)
     write_json(output.with_name("import.tally.json"), result.tally())
@@ -162,6 +163,8 @@ def train_model(
             raise Interrupted(told, remedy="To go on, give the same command with --resume.") from None
         card.save(training, partial, settings.train, settings.windows, facts)
         write_json(partial / "train.tally.json", training.tally.to_dict())
+        device = str(training.facts["device"])
+        write_json(partial / "run.json", run_record(settings.to_dict(), device, {"train": training.facts}))
     shutil.rmtree(partial / "checkpoints", ignore_errors=True)
     (partial / REQUEST_NAME).unlink()
     replace_folder(partial, output)
@@ -284,7 +287,7 @@ def evaluate_model(
         reporter.say(f"Evaluating {name} on {part}: {len(gold)} documents.")
         predicted = tagger.predict(gold, batch_tokens=predict.batch_tokens, reporter=reporter)
         results[part] = _write_evaluation(gold, predicted, targets[part], name, part, settings.resamples)
-    _write_report(output, report, reporter)
+    _write_report(output, report, reporter, model=Path(model), data=data)
     return results
 
 
@@ -338,11 +341,13 @@ def _write_evaluation(
     return result
 
 
-def _write_report(results: Path, path: Path | None, reporter: Reporter) -> None:
+def _write_report(
+    results: Path, path: Path | None, reporter: Reporter, *, model: Path | None = None, data: Path | None = None
+) -> None:
     from spanwright.report import write_report
 
     report = path or results / "report.html"
-    write_report(results, report)
+    write_report(results, report, model=model, data=data)
     reporter.say(f"The report is in {report}.")
 
 

@@ -80,9 +80,9 @@ def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
 def test_progress_is_told_after_each_file(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         save(tmp_path / str(number), stored(number))
-    told: list[tuple[int, int]] = []
-    read_annotations([tmp_path], progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    told: list[int] = []
+    read_annotations([tmp_path], progress=told.append)
+    assert told == [1, 2, 3]
 
 
 def test_a_byte_order_mark_before_json_and_text_is_ignored(tmp_path: Path) -> None:
@@ -308,3 +308,13 @@ def test_a_missing_source_and_an_empty_folder_are_refused(tmp_path: Path, read: 
     with pytest.raises(PathError, match="has no files") as error:
         read([tmp_path / "folder"])
     assert error.value.problems[0].path == tmp_path / "folder"
+
+
+def test_text_files_of_one_name_in_two_folders_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "page.txt").write_text(f"text of {folder}")
+    (tmp_path / "other.txt").write_text("another")
+    documents = {document.id: document.text for document in read_texts([tmp_path])}
+    paths = [(tmp_path / folder / "page.txt").as_posix() for folder in ("a", "b")]
+    assert documents == {paths[0]: "text of a", paths[1]: "text of b", "other": "another"}

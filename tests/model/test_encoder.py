@@ -121,3 +121,18 @@ def test_a_tokenizer_without_offsets_is_refused_with_a_choice(tmp_path: Path) ->
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
     with pytest.raises(ModelError, match="roberta-base"):
         load_tokenizer(str(folder))
+
+
+def test_without_a_network_a_hub_name_fails_at_once_and_says_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_names(*_: object) -> None:
+        raise OSError("no network")
+
+    def no_request(*_: object, **__: object) -> None:
+        raise AssertionError("the Hub was asked although its name does not resolve")
+
+    monkeypatch.setattr(encoder.socket, "getaddrinfo", no_names)
+    monkeypatch.setattr("huggingface_hub.file_download.get_hf_file_metadata", no_request)
+    encoder._hub_can_be_found.cache_clear()
+    with pytest.raises(ModelError, match=r"no such folder here.*local folder"):
+        load_tokenizer("no-such-organization/no-such-model")
+    encoder._hub_can_be_found.cache_clear()

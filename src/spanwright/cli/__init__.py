@@ -24,7 +24,7 @@ def main() -> None:
         _say(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("\nStopped. Nothing unfinished was left in the place of a result.", file=sys.stderr)
+        print("\nStopped. What was finished is kept, and nothing unfinished is in its place.", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

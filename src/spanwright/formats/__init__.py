@@ -9,8 +9,9 @@ One module a format; no other part of the package knows a foreign format. What c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from spanwright.formats import label_studio
 from spanwright.formats.documents import read_documents, write_documents
 from spanwright.formats.label_studio import ImportResult
 
-__all__ = ["ImportResult", "read_annotations", "read_documents", "read_texts", "write_documents"]
+__all__ = ["ImportResult", "find_files", "read_annotations", "read_documents", "read_texts", "write_documents"]
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int], None]
 
 
 @dataclass
@@ -53,7 +54,7 @@ def read_annotations(
         sources: files, and folders that are searched through; hidden files are passed over.
         group_key, text_key: keys of the task data; found by themselves when empty (see `label_studio.build`).
         skip_bad: leave out and tally what cannot be read instead of refusing everything.
-        progress: called with files read and files in all.
+        progress: called with the number of files read so far.
 
     Raises:
         PathError: a source does not exist, or a folder has no files.
@@ -101,8 +102,20 @@ def read_texts(sources: Sequence[Path], *, text_key: str = "") -> list[Document]
     if found.tasks:
         built = label_studio.build(found.tasks, text_key=text_key, keep_unlabelled=True)
         found.documents += built.documents
-    _refuse_repeated_ids(found.documents)
-    return found.documents
+    documents = _told_apart(found.documents)
+    _refuse_repeated_ids(documents)
+    return documents
+
+
+def _told_apart(documents: Sequence[Document]) -> list[Document]:
+    """Text files are called by their name, and by their path where two have the same name."""
+    times = Counter(document.id for document in documents)
+    return [
+        replace(document, id=document.meta["path"], group=document.meta["path"])
+        if times[document.id] > 1 and document.meta.keys() == {"path"}
+        else document
+        for document in documents
+    ]
 
 
 def _refuse_repeated_ids(documents: Sequence[Document]) -> None:
@@ -113,6 +126,15 @@ def _refuse_repeated_ids(documents: Sequence[Document]) -> None:
             f"{len(repeated)} document id(s) occur twice, such as {', '.join(repeated[:5])}.",
             remedy="Import the sources one by one, or give the documents different ids.",
         )
+
+
+def find_files(sources: Sequence[Path]) -> list[Path]:
+    """The files named, and those inside the folders named, each once; hidden ones are passed over.
+
+    Raises:
+        PathError: a source does not exist, or a folder has no files.
+    """
+    return list(dict.fromkeys(path for source in sources for path in _files_below(source)))
 
 
 def _files_below(source: Path) -> list[Path]:
@@ -127,7 +149,7 @@ def _files_below(source: Path) -> list[Path]:
 
 
 def _read_all(sources: Sequence[Path], *, texts_allowed: bool, progress: Progress | None = None) -> _Found:
-    files = list(dict.fromkeys(path for source in sources for path in _files_below(source)))
+    files = find_files(sources)
     found = _Found()
     for number, path in enumerate(files, start=1):
         try:
@@ -138,7 +160,7 @@ def _read_all(sources: Sequence[Path], *, texts_allowed: bool, progress: Progres
                 list(error.problems) if isinstance(error, FormatError) else [Problem(str(error), path=path)]
             )
         if progress is not None:
-            progress(number, len(files))
+            progress(number)
     return found
 
 
@@ -191,7 +213,7 @@ def _read_lines(path: Path, raw: bytes, error: Exception, found: _Found) -> None
 
 def _plain_text(raw: bytes, path: Path) -> Document:
     try:
-        return Document(path.stem, raw.decode("utf-8"))
+        return Document(path.stem, raw.decode("utf-8"), meta={"path": path.as_posix()})
     except UnicodeDecodeError as error:
         raise FormatError(
             f"This is not UTF-8 text (byte {error.start}).", path=path, remedy="Save it as UTF-8 text."

@@ -7,13 +7,19 @@ weights are checked against the SHA-256 below, so a changed package cannot pass 
 from __future__ import annotations
 
 import importlib.util
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
+from huggingface_hub import is_offline_mode
+from huggingface_hub.constants import ENDPOINT as HF_ENDPOINT
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
 from transformers import logging as hf_logging
@@ -110,7 +116,7 @@ def load_tokenizer(source: str) -> Any:
         ModelError: it cannot be found, or has no offsets.
     """
     with _loading(source):
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=not _may_fetch(source))
     if not tokenizer.is_fast:
         raise ModelError(
             f"The tokenizer of {source} ({type(tokenizer).__name__}) cannot tell the offsets of its tokens.",
@@ -128,8 +134,10 @@ def load_for_training(source: str, labels: LabelSet, attention_dropout: float) -
         ModelError: the model cannot be found or is no encoder that classifies tokens.
     """
     with _loading(source):
+        local = not _may_fetch(source)
         config = AutoConfig.from_pretrained(
             source,
+            local_files_only=local,
             num_labels=len(labels.tags),
             id2label=dict(enumerate(labels.tags)),
             label2id={tag: number for number, tag in enumerate(labels.tags)},
@@ -138,7 +146,7 @@ def load_for_training(source: str, labels: LabelSet, attention_dropout: float) -
             if hasattr(config, name):
                 setattr(config, name, attention_dropout)
         model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(
-            source, config=config, ignore_mismatched_sizes=True
+            source, config=config, ignore_mismatched_sizes=True, local_files_only=local
         )
     return model
 
@@ -150,20 +158,40 @@ def load_trained(source: str) -> tuple[PreTrainedModel, LabelSet]:
         ModelError: it cannot be found, is no token classifier, or its tags are not B-/I-/O.
     """
     with _loading(source):
-        config = AutoConfig.from_pretrained(source)
+        local = not _may_fetch(source)
+        config = AutoConfig.from_pretrained(source, local_files_only=local)
         heads = getattr(config, "architectures", None) or []
         if not any(head.endswith("ForTokenClassification") for head in heads):
             raise ModelError(
                 f"{source} is no token-classification model (its architecture is {', '.join(heads) or 'not stated'}).",
                 remedy="Name the folder that `spanwright train` wrote.",
             )
-        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(source)
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(source, local_files_only=local)
     try:
         names: dict[int, str] = dict(model.config.id2label)  # type: ignore[arg-type]
         labels = LabelSet.from_tags([names[number] for number in sorted(names)])
     except DataError as error:
         raise ModelError(f"The tags of {source} cannot be decoded. {error}") from error
     return model, labels
+
+
+@cache
+def _hub_can_be_found(host: str) -> bool:
+    """Whether the name of the Hub resolves; without a network the client would try again for half a minute."""
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        return False
+    return True
+
+
+def _may_fetch(source: str) -> bool:
+    """Whether the Hub is asked for a model; otherwise its files must be a folder or in the cache."""
+    if Path(source).is_dir() or is_offline_mode():
+        return False
+    if "https" in getproxies():  # then names are resolved elsewhere
+        return True
+    return _hub_can_be_found(urlsplit(HF_ENDPOINT).hostname or "huggingface.co")
 
 
 @contextmanager
@@ -174,8 +202,11 @@ def _loading(source: str) -> Iterator[None]:
             yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        no_folder = (
+            "" if Path(source).is_dir() else "There is no such folder here, and it is no Hub name that can be reached. "
+        )
         raise ModelError(
-            f"The model {source} cannot be loaded: {reason}",
+            f"The model {source} cannot be loaded. {no_folder}({reason})",
             remedy=f"Use a local folder, a name on the Hugging Face Hub (needs the network), or {BUILTIN}.",
         ) from error
 

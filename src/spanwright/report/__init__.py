@@ -16,14 +16,15 @@ from spanwright.report.summary import Summary, gather
 __all__ = ["Summary", "gather", "write_report"]
 
 
-def write_report(results: Path, path: Path) -> Summary:
+def write_report(results: Path, path: Path, *, model: Path | None = None, data: Path | None = None) -> Summary:
     """Write the report over all evaluations in a results folder.
 
     Args:
-        results: holds `NAME_PART/evaluation.json`; records of the run are looked for beside it.
+        results: holds `NAME_PART/evaluation.json`.
         path: of the HTML file.
+        model, data: folders that the evaluation used; what they record is shown too.
     """
-    summary = gather(results)
+    summary = gather(results, model=model, data=data)
     environment = Environment(
         loader=PackageLoader("spanwright.report", "templates"),
         autoescape=select_autoescape(),

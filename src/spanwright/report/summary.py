@@ -51,7 +51,7 @@ class Summary:
         split_figure, training_figure: SVG, or empty.
         tallies: what became of the records of each step.
         training: facts of the training (steps, seconds, base model), or {}.
-        run: the content of `run.json`, or {}.
+        run: the content of the model's `run.json`, or {}.
     """
 
     parts: tuple[Part, ...]
@@ -68,8 +68,13 @@ class Summary:
         return MODE_NAMES
 
 
-def gather(results: Path) -> Summary:
-    """Read what lies in a results folder and, where `run` put them, in the folders beside it.
+def gather(results: Path, *, model: Path | None = None, data: Path | None = None) -> Summary:
+    """Read what lies in a results folder, and what the model and the data that were evaluated record of themselves.
+
+    Args:
+        results: holds `NAME_PART/evaluation.json`.
+        model: a model folder; its training, tally and run record are shown.
+        data: a folder that `split` wrote; its parts and the tallies of split and import are shown.
 
     Raises:
         DataError: there is no evaluation.
@@ -79,23 +84,24 @@ def gather(results: Path) -> Summary:
     if not found:
         raise DataError(f"There is no evaluation in {results}.", remedy="Run `spanwright evaluate` first.")
     found.sort(key=lambda e: (ORDER.index(e["part"]) if e["part"] in ORDER else len(ORDER), e["name"]))
-    parts = tuple(Part(e["name"], e["part"], e, _figure(plots.by_label(e))) for e in found)
-    beside = results.parent
-    split = _read_if_there(beside / "data" / "split.json")
-    model = _read_if_there(beside / "model" / "spanwright.json")
-    history = model.get("training", {}).get("history", [])
+    split = _read_if_there(data, "split.json")
+    card = _read_if_there(model, "spanwright.json")
+    training = card.get("training", {})
+    history = training.get("history", [])
+    documents = Path(split["input"]["path"]).parent if split else None
     tallies = [
-        _read_if_there(beside / name)
-        for name in ("import.tally.json", "data/split.tally.json", "model/train.tally.json")
+        _read_if_there(documents, "import.tally.json"),
+        _read_if_there(data, "split.tally.json"),
+        _read_if_there(model, "train.tally.json"),
     ]
     return Summary(
-        parts=parts,
+        parts=tuple(Part(e["name"], e["part"], e, _figure(plots.by_label(e))) for e in found),
         split=split,
         split_figure=_figure(plots.labels_per_part(split["labels"])) if split else Markup(),
         training_figure=_figure(plots.training_curves(history)) if history else Markup(),
-        tallies=tuple(tally for data in tallies if data for tally in _tallies(data)),
-        training={**model.get("training", {}), "base_model": model.get("base_model")} if model else {},
-        run=_read_if_there(beside / "run.json"),
+        tallies=tuple(tally for content in tallies if content for tally in _tallies(content)),
+        training={**training, "base_model": card["base_model"]} if training else {},
+        run=_read_if_there(model, "run.json"),
     )
 
 
@@ -117,5 +123,6 @@ def _read(path: Path) -> Json:
     return content
 
 
-def _read_if_there(path: Path) -> Json:
-    return _read(path) if path.is_file() else {}
+def _read_if_there(folder: Path | None, name: str) -> Json:
+    """The content of a file, or nothing when there is none."""
+    return _read(folder / name) if folder is not None and (folder / name).is_file() else {}
