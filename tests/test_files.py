@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from spanwright.errors import PathError
-from spanwright.files import replace_folder, replacing, require_empty, require_exists, sha256_of, write_json
+from spanwright.files import (
+    replace_folder,
+    replacing,
+    require_empty,
+    require_exists,
+    require_new,
+    sha256_of,
+    write_json,
+)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -217,3 +225,13 @@ def test_a_file_is_never_an_output_folder(tmp_path, overwrite):
 def test_the_temporary_name_is_hidden_and_in_the_same_folder(tmp_path):
     with replacing(tmp_path / "a.txt"):
         assert names_in(tmp_path) == [f".a.txt.{os.getpid()}.tmp"]
+
+
+def test_require_new_lets_a_new_name_through_and_an_old_one_when_it_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    assert require_new(tmp_path / "new") == tmp_path / "new"
+    assert require_new(tmp_path / "old", overwrite=True) == tmp_path / "old"
+    with pytest.raises(PathError, match="--overwrite"):
+        require_new(tmp_path / "old")
+    with pytest.raises(PathError, match="must be a file"):
+        require_new(tmp_path, overwrite=True)

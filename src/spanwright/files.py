@@ -96,3 +96,22 @@ def require_empty(path: Path, overwrite: bool = False) -> Path:
             remedy="Choose another folder, or add --overwrite to replace what is there.",
         )
     return path
+
+
+def require_new(path: Path, overwrite: bool = False) -> Path:
+    """The path itself, when no file has this name.
+
+    Raises:
+        PathError: a file is there and `overwrite` is false, or a folder is.
+    """
+    if path.is_dir():
+        raise PathError(
+            "The output must be a file, but a folder has this name.", path=path, remedy="Choose another name."
+        )
+    if path.exists() and not overwrite:
+        raise PathError(
+            "The output file exists, and was not changed.",
+            path=path,
+            remedy="Choose another name, or add --overwrite to replace it.",
+        )
+    return path

@@ -18,7 +18,7 @@ from spanwright import formats
 from spanwright.config import EvaluateSettings, PredictSettings, Settings, SplitSettings
 from spanwright.document import Document
 from spanwright.errors import DataError, Interrupted, PathError, Problem
-from spanwright.files import replace_folder, require_empty, require_exists, sha256_of, write_json
+from spanwright.files import replace_folder, require_empty, require_exists, require_new, sha256_of, write_json
 from spanwright.progress import SILENT, Reporter, logging_to
 from spanwright.record import run_record, versions
 from spanwright.scoring import evaluate_documents
@@ -46,7 +46,7 @@ def import_annotations(
         PathError: the output exists and `overwrite` is false.
         RequestError: as `formats.read_annotations`.
     """
-    _require_new_file(output, overwrite)
+    require_new(output, overwrite)
     files = formats.find_files(sources)
     with reporter.task("Reading files", len(files)) as advance:
         result = formats.read_annotations(
@@ -240,7 +240,7 @@ def predict_files(
         PathError: the output exists and `overwrite` is false.
         RequestError: as `formats.read_texts` and `Tagger.load`.
     """
-    _require_new_file(output, overwrite)
+    require_new(output, overwrite)
     documents = formats.read_texts(inputs, text_key=text_key)
 
     from spanwright.model.tagger import Tagger
@@ -349,19 +349,6 @@ def _write_report(
     report = path or results / "report.html"
     write_report(results, report, model=model, data=data)
     reporter.say(f"The report is in {report}.")
-
-
-def _require_new_file(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise PathError(
-            "The output must be a file, but a folder has this name.", path=path, remedy="Choose another name."
-        )
-    if path.exists() and not overwrite:
-        raise PathError(
-            "The output file exists, and was not changed.",
-            path=path,
-            remedy="Choose another name, or add --overwrite to replace it.",
-        )
 
 
 def _fresh_partial(target: Path) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from spanwright.labels import LabelSet
 from spanwright.model.decode import Scored, decode
 from spanwright.model.encode import EncodedDocument, encode, framed, pad_batch, window_length
 from spanwright.model.encoder import frame_of, load_tokenizer, load_trained, locate
-from spanwright.progress import SILENT, Reporter
+from spanwright.progress import SILENT, Advance, Reporter
 from spanwright.windows import Window, plan_windows
 
 CARD_NAME = "spanwright.json"
@@ -111,15 +112,18 @@ class Tagger:
         done = 0
         with reporter.task("Predicting", sum(len(document.text) for document in whole)) as advance:
             for portion in _portions(encode(whole, self.tokenizer)):
-                spans = decode(self._score(portion, batch_tokens), self.labels)
-                for encoded, found in zip(portion, spans, strict=True):
-                    predicted.append(encoded.document.with_spans(found))
-                    done += len(encoded.document.text)
+                characters = sum(len(encoded.document.text) for encoded in portion)
+                moved = partial(_move, advance, done, characters)
+                spans = decode(self._score(portion, batch_tokens, moved), self.labels)
+                predicted += [e.document.with_spans(found) for e, found in zip(portion, spans, strict=True)]
+                done += characters
                 advance(done, "characters")
         return predicted
 
-    def _score(self, portion: Sequence[EncodedDocument], batch_tokens: int) -> list[Scored]:
-        """Label scores of every token, stitched from the cores of the windows."""
+    def _score(
+        self, portion: Sequence[EncodedDocument], batch_tokens: int, moved: Callable[[float], None] = lambda _: None
+    ) -> list[Scored]:
+        """Label scores of every token, stitched from the cores of the windows; `moved` is told the share that is done."""
         tags = len(self.labels.tags)
         scores = [np.zeros((len(encoded), tags), dtype=np.float32) for encoded in portion]
         windows = [
@@ -130,6 +134,7 @@ class Tagger:
         windows.sort(key=lambda pair: len(pair[1]))
         was_training = self.model.training
         self.model.eval()
+        done = 0
         with torch.inference_mode():
             for batch in _batches(windows, batch_tokens, len(self.frame.prefix) + len(self.frame.suffix)):
                 ids = [framed(portion[number], window, self.frame) for number, window in batch]
@@ -137,6 +142,8 @@ class Tagger:
                     core = slice(window.core_start, window.core_end)
                     shift = len(self.frame.prefix) - window.start
                     scores[number][core] = found[core.start + shift : core.stop + shift]
+                done += len(batch)
+                moved(done / len(windows))
         self.model.train(was_training)
         return [
             Scored(e.offsets, s, e.glued(self.whole_words), e.empty()) for e, s in zip(portion, scores, strict=True)
@@ -154,6 +161,11 @@ class Tagger:
         ordered = log_probabilities[:, :, columns]
         ordered[:, :, [place for place, column in enumerate(self._columns) if column < 0]] = -1e4
         return ordered
+
+
+def _move(advance: Advance, done: int, characters: int, share: float) -> None:
+    """Move the bar by a share of a portion's characters."""
+    advance(done + int(share * characters), "characters")
 
 
 def best_device() -> str:
