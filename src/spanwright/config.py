@@ -124,7 +124,7 @@ class TrainSettings(Section):
     )
     epochs: Count | Literal["auto"] = Field(
         default="auto",
-        description='Passes over the training windows. "auto": enough for about 250 steps, from 4 to 20.',
+        description='Passes over the training windows. "auto": enough for about 200 steps, from 4 to 20.',
     )
     max_steps: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Stop after this many optimizer steps; 0: no limit."

@@ -37,7 +37,7 @@ from spanwright.scoring import evaluate_documents
 from spanwright.scoring.evaluation import MODES, RATES
 from spanwright.tally import Tally
 
-AUTO_STEPS, AUTO_EPOCHS = 250, (4, 20)
+AUTO_STEPS, AUTO_EPOCHS = 200, (4, 20)
 RARE_INSIDE_WORDS = 0.01
 SMALL_ENCODER, SMALL_RATE, USUAL_RATE = 512, 5e-4, 5e-5
 VIEW = {"strict": "entity", "token": "token"}
