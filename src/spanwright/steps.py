@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from spanwright import formats
 from spanwright.config import EvaluateSettings, PredictSettings, Settings, SplitSettings
 from spanwright.document import Document
-from spanwright.errors import DataError, Interrupted, PathError, Problem
+from spanwright.errors import DataError, Interrupted, PathError, Problem, RequestError
 from spanwright.files import replace_folder, require_empty, require_exists, require_new, sha256_of, write_json
 from spanwright.progress import SILENT, Reporter, logging_to
 from spanwright.record import run_record, versions
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from spanwright.model.train import Training
 
 Result = dict[str, Any]
+REQUEST_NAME = "request.json"
+"""In the folder of a training that is under way: the fingerprint of what was asked for."""
 
 
 def import_annotations(
@@ -144,27 +146,13 @@ def train_model(
     request = training_fingerprint(settings, {part: str(fact["sha256"]) for part, fact in facts.items()})
     _prepare_partial(partial, request, resume=resume, overwrite=overwrite)
 
-    from spanwright.model import card
-    from spanwright.model.train import train
-
-    with logging_to(partial / "log.txt"):
-        try:
-            training = train(
-                documents["train"],
-                documents["validation"],
-                settings.train,
-                settings.windows,
-                partial / "checkpoints",
-                resume=resume,
-                reporter=reporter,
-            )
-        except (Interrupted, KeyboardInterrupt) as error:
-            told = str(error) or "Training was stopped."
-            raise Interrupted(told, remedy="To go on, give the same command with --resume.") from None
-        card.save(training, partial, settings.train, settings.windows, facts)
-        write_json(partial / "train.tally.json", training.tally.to_dict())
-        device = str(training.facts["device"])
-        write_json(partial / "run.json", run_record(settings.to_dict(), device, {"train": training.facts}))
+    try:
+        with logging_to(partial / "log.txt"):
+            training = _train_in(partial, documents, settings, facts, resume, reporter)
+    except RequestError:  # such as a model that cannot be used: nothing was learned that would be worth keeping
+        if not _has_checkpoint(partial):
+            shutil.rmtree(partial)
+        raise
     shutil.rmtree(partial / "checkpoints", ignore_errors=True)
     (partial / REQUEST_NAME).unlink()
     replace_folder(partial, output)
@@ -172,7 +160,36 @@ def train_model(
     return training
 
 
-REQUEST_NAME = "request.json"
+def _train_in(
+    partial: Path,
+    documents: Mapping[str, Sequence[Document]],
+    settings: Settings,
+    facts: Mapping[str, Any],
+    resume: bool,
+    reporter: Reporter,
+) -> Training:
+    """Train, and write everything but the checkpoints into the model folder to be."""
+    from spanwright.model import card
+    from spanwright.model.train import train
+
+    try:
+        training = train(
+            documents["train"],
+            documents["validation"],
+            settings.train,
+            settings.windows,
+            partial / "checkpoints",
+            resume=resume,
+            reporter=reporter,
+        )
+    except (Interrupted, KeyboardInterrupt) as error:
+        told = str(error) or "Training was stopped."
+        raise Interrupted(told, remedy="To go on, give the same command with --resume.") from None
+    card.save(training, partial, settings.train, settings.windows, facts)
+    write_json(partial / "train.tally.json", training.tally.to_dict())
+    device = str(training.facts["device"])
+    write_json(partial / "run.json", run_record(settings.to_dict(), device, {"train": training.facts}))
+    return training
 
 
 def partial_of(output: Path) -> Path:
@@ -197,10 +214,13 @@ def started_with(partial: Path) -> str:
     return str(json.loads(path.read_text(encoding="utf-8"))["fingerprint"]) if path.is_file() else ""
 
 
+def _has_checkpoint(partial: Path) -> bool:
+    return any(partial.glob("checkpoints/checkpoint-*/trainer_state.json"))
+
+
 def _prepare_partial(partial: Path, request: str, *, resume: bool, overwrite: bool) -> None:
     """A folder to train in: that of the interrupted training when it is resumed, else a new one."""
     before = started_with(partial)
-    has_checkpoint = any(partial.glob("checkpoints/checkpoint-*/trainer_state.json"))
     if resume:
         if not before:
             raise PathError(
@@ -213,7 +233,7 @@ def _prepare_partial(partial: Path, request: str, *, resume: bool, overwrite: bo
                 remedy="Give the settings it was started with, or start anew with --overwrite.",
             )
         return
-    if has_checkpoint and not overwrite:
+    if _has_checkpoint(partial) and not overwrite:
         raise PathError(
             "An interrupted training is here.",
             path=partial,
@@ -274,7 +294,8 @@ def evaluate_model(
     Returns:
         `evaluation.json` per part.
     """
-    name = name or Path(model).name.replace(":", "-")
+    folder = Path(model)
+    name = name or (folder.resolve() if folder.is_dir() else folder).name
     files = _parts_of(data, settings.parts)
     targets = {part: require_empty(output / f"{name}_{part}", overwrite) for part in files}
 
