@@ -68,8 +68,8 @@ def test_the_list_of_commands_is_what_help_shows(spanwright: Spanwright) -> None
         (["split", "four.jsonl", "--set", "split.train=0.9"], ["add up to 1"]),
         (["train", "nowhere"], ["nowhere", "does not exist"]),
         (["train", "full"], ["train.jsonl", "does not exist"]),
-        (["train", "data", "--base-model", "./nowhere"], ["nowhere", "Check the path"]),
-        (["train", "data", "--resume"], ["no interrupted training", "Leave out --resume"]),
+        (["train", "parts", "--base-model", "./nowhere"], ["nowhere", "Check the path"]),
+        (["train", "parts", "--resume"], ["no interrupted training", "Leave out --resume"]),
         (["predict", "nowhere/model", "four.jsonl"], ["nowhere/model", "Hugging Face Hub"]),
         (["predict", "./model", "four.jsonl"], ["model", "does not exist"]),
         (["predict", "builtin:minilm", "four.jsonl"], ["Train it first"]),
@@ -96,9 +96,9 @@ def test_a_wrong_request_gets_a_message_exit_code_2_and_leaves_no_output(
     (tmp_path / "full" / "keep.txt").write_text("mine")
     corpus(tmp_path / "two.jsonl", 2)
     corpus(tmp_path / "four.jsonl", 4)
-    (tmp_path / "data").mkdir()
+    (tmp_path / "parts").mkdir()
     for part in ("train", "validation"):
-        corpus(tmp_path / "data" / f"{part}.jsonl")
+        corpus(tmp_path / "parts" / f"{part}.jsonl")
     (tmp_path / "broken.jsonl").write_text((tmp_path / "two.jsonl").read_text().replace('{"id":"d1"', '{"id":"d1'))
     (tmp_path / "bad.toml").write_text("[train\n")
     (tmp_path / "wrong.toml").write_text('nonsense = 1\n[train]\nepochs = "many"\n[split]\nseed = "x"\n')
