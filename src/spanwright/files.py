@@ -13,6 +13,9 @@ from typing import IO, Any
 
 from spanwright.errors import PathError
 
+PathLike = str | Path
+"""What public functions take for a path."""
+
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, or of a folder's files with their relative names, as 64 hex digits."""

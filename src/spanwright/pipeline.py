@@ -19,7 +19,7 @@ from typing import Any
 from spanwright import config, steps
 from spanwright.config import Settings
 from spanwright.errors import Interrupted, PathError, SettingsError
-from spanwright.files import require_exists, sha256_of, write_json
+from spanwright.files import PathLike, require_exists, sha256_of, write_json
 from spanwright.progress import SILENT, Reporter, logging_to
 from spanwright.record import now, run_record
 from spanwright.split import PARTS
@@ -48,14 +48,14 @@ def samples() -> Path:
     return Path(str(files("spanwright"))) / "samples" / "palaeoecology"
 
 
-def demo(output: Path, overrides: Sequence[str] = (), reporter: Reporter = SILENT) -> RunResult:
+def demo(output: PathLike, overrides: Sequence[str] = (), reporter: Reporter = SILENT) -> RunResult:
     """The whole path on the sample annotations, offline, on a CPU.
 
     A quarter of the articles is held out for the test, more than usual: with so few, the interval would mean little.
     """
     base = config.load(None, [*DEMO, *overrides])
     sources = config.ImportSettings(sources=(samples(),))
-    return run(base.model_copy(update={"output": output, "import_": sources}), reporter)
+    return run(base.model_copy(update={"output": Path(output), "import_": sources}), reporter)
 
 
 def run(settings: Settings, reporter: Reporter = SILENT) -> RunResult:
@@ -184,7 +184,7 @@ class _Run:
                 if part not in settings.parts:
                     shutil.rmtree(results / f"model_{part}", ignore_errors=True)
             steps.evaluate_model(
-                str(model),
+                model,
                 data,
                 results,
                 settings,

@@ -18,7 +18,7 @@ from spanwright import formats
 from spanwright.config import EvaluateSettings, PredictSettings, Settings, SplitSettings
 from spanwright.document import Document
 from spanwright.errors import DataError, Interrupted, PathError, Problem, RequestError
-from spanwright.files import replace_folder, require_empty, require_exists, require_new, sha256_of, write_json
+from spanwright.files import PathLike, replace_folder, require_empty, require_exists, require_new, sha256_of, write_json
 from spanwright.progress import SILENT, Reporter, logging_to
 from spanwright.record import run_record, versions
 from spanwright.scoring import evaluate_documents
@@ -33,8 +33,8 @@ REQUEST_NAME = "request.json"
 
 
 def import_annotations(
-    sources: Sequence[Path],
-    output: Path,
+    sources: Sequence[PathLike],
+    output: PathLike,
     *,
     group_key: str = "",
     text_key: str = "",
@@ -48,7 +48,7 @@ def import_annotations(
         PathError: the output exists and `overwrite` is false.
         RequestError: as `formats.read_annotations`.
     """
-    require_new(output, overwrite)
+    output = require_new(Path(output), overwrite)
     files = formats.find_files(sources)
     with reporter.task("Reading files", len(files)) as advance:
         result = formats.read_annotations(
@@ -70,8 +70,8 @@ def import_annotations(
 
 
 def split_corpus(
-    documents: Path,
-    output: Path,
+    documents: PathLike,
+    output: PathLike,
     settings: SplitSettings,
     *,
     group_key: str = "",
@@ -87,7 +87,7 @@ def split_corpus(
         PathError: the output folder is not empty and `overwrite` is false.
         DataError: fewer than three groups, or a document without the key.
     """
-    require_empty(output, overwrite)
+    documents, output = Path(documents), require_empty(Path(output), overwrite)
     corpus = formats.read_documents(documents)
     split = split_documents(_regrouped(corpus, group_key), settings.ratios, settings.seed)
     partial = _fresh_partial(output)
@@ -117,8 +117,8 @@ def _regrouped(documents: Sequence[Document], key: str) -> Sequence[Document]:
 
 
 def train_model(
-    data: Path,
-    output: Path,
+    data: PathLike,
+    output: PathLike,
     settings: Settings,
     *,
     resume: bool = False,
@@ -135,7 +135,7 @@ def train_model(
         Interrupted: Ctrl-C; `resume=True` goes on.
         RequestError: as `model.train.train`.
     """
-    require_empty(output, overwrite)
+    data, output = Path(data), require_empty(Path(output), overwrite)
     parts = {part: require_exists(data / f"{part}.jsonl", f"The {part} part") for part in ("train", "validation")}
     documents = {part: formats.read_documents(path) for part, path in parts.items()}
     facts = {
@@ -245,9 +245,9 @@ def _prepare_partial(partial: Path, request: str, *, resume: bool, overwrite: bo
 
 
 def predict_files(
-    model: str,
-    inputs: Sequence[Path],
-    output: Path,
+    model: PathLike,
+    inputs: Sequence[PathLike],
+    output: PathLike,
     settings: PredictSettings,
     *,
     text_key: str = "",
@@ -260,7 +260,7 @@ def predict_files(
         PathError: the output exists and `overwrite` is false.
         RequestError: as `formats.read_texts` and `Tagger.load`.
     """
-    require_new(output, overwrite)
+    output = require_new(Path(output), overwrite)
     documents = formats.read_texts(inputs, text_key=text_key)
 
     from spanwright.model.tagger import Tagger
@@ -273,14 +273,14 @@ def predict_files(
 
 
 def evaluate_model(
-    model: str,
-    data: Path,
-    output: Path,
+    model: PathLike,
+    data: PathLike,
+    output: PathLike,
     settings: EvaluateSettings,
     predict: PredictSettings,
     *,
     name: str = "",
-    report: Path | None = None,
+    report: PathLike | None = None,
     overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> dict[str, Result]:
@@ -294,7 +294,7 @@ def evaluate_model(
     Returns:
         `evaluation.json` per part.
     """
-    folder = Path(model)
+    data, output, folder = Path(data), Path(output), Path(model)
     name = name or (folder.resolve() if folder.is_dir() else folder).name
     files = _parts_of(data, settings.parts)
     targets = {part: require_empty(output / f"{name}_{part}", overwrite) for part in files}
@@ -308,14 +308,14 @@ def evaluate_model(
         reporter.say(f"Evaluating {name} on {part}: {len(gold)} documents.")
         predicted = tagger.predict(gold, batch_tokens=predict.batch_tokens, reporter=reporter)
         results[part] = _write_evaluation(gold, predicted, targets[part], name, part, settings.resamples)
-    _write_report(output, report, reporter, model=Path(model), data=data)
+    _write_report(output, report, reporter, model=folder, data=data)
     return results
 
 
 def score_files(
-    gold: Path,
-    predicted: Path,
-    output: Path,
+    gold: PathLike,
+    predicted: PathLike,
+    output: PathLike,
     settings: EvaluateSettings,
     *,
     name: str = "",
@@ -323,6 +323,7 @@ def score_files(
     reporter: Reporter = SILENT,
 ) -> Result:
     """Score anyone's predictions, two documents files; writes the folder `NAME_GOLD` and a report. Needs no torch."""
+    gold, predicted, output = Path(gold), Path(predicted), Path(output)
     name = name or predicted.stem
     target = require_empty(output / f"{name}_{gold.stem}", overwrite)
     result = _write_evaluation(
@@ -363,11 +364,11 @@ def _write_evaluation(
 
 
 def _write_report(
-    results: Path, path: Path | None, reporter: Reporter, *, model: Path | None = None, data: Path | None = None
+    results: Path, path: PathLike | None, reporter: Reporter, *, model: Path | None = None, data: Path | None = None
 ) -> None:
     from spanwright.report import write_report
 
-    report = path or results / "report.html"
+    report = Path(path or results / "report.html")
     write_report(results, report, model=model, data=data)
     reporter.say(f"The report is in {report}.")
 

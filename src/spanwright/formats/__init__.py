@@ -19,7 +19,7 @@ import orjson
 
 from spanwright.document import Document
 from spanwright.errors import DataError, FormatError, PathError, Problem
-from spanwright.files import require_exists
+from spanwright.files import PathLike, require_exists
 from spanwright.formats import documents as jsonl
 from spanwright.formats import label_studio
 from spanwright.formats.documents import read_documents, write_documents
@@ -41,7 +41,7 @@ class _Found:
 
 
 def read_annotations(
-    sources: Sequence[Path],
+    sources: Sequence[PathLike],
     *,
     group_key: str = "",
     text_key: str = "",
@@ -89,7 +89,7 @@ def read_annotations(
     return result
 
 
-def read_texts(sources: Sequence[Path], *, text_key: str = "") -> list[Document]:
+def read_texts(sources: Sequence[PathLike], *, text_key: str = "") -> list[Document]:
     """Documents to predict on; labels are not needed, and those that are there are kept.
 
     Raises:
@@ -128,13 +128,13 @@ def _refuse_repeated_ids(documents: Sequence[Document]) -> None:
         )
 
 
-def find_files(sources: Sequence[Path]) -> list[Path]:
+def find_files(sources: Sequence[PathLike]) -> list[Path]:
     """The files named, and those inside the folders named, each once; hidden ones are passed over.
 
     Raises:
         PathError: a source does not exist, or a folder has no files.
     """
-    return list(dict.fromkeys(path for source in sources for path in _files_below(source)))
+    return list(dict.fromkeys(path for source in sources for path in _files_below(Path(source))))
 
 
 def _files_below(source: Path) -> list[Path]:
@@ -148,7 +148,7 @@ def _files_below(source: Path) -> list[Path]:
     return files
 
 
-def _read_all(sources: Sequence[Path], *, texts_allowed: bool, progress: Progress | None = None) -> _Found:
+def _read_all(sources: Sequence[PathLike], *, texts_allowed: bool, progress: Progress | None = None) -> _Found:
     files = find_files(sources)
     found = _Found()
     for number, path in enumerate(files, start=1):

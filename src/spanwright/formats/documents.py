@@ -16,7 +16,7 @@ import orjson
 
 from spanwright.document import Document, Span
 from spanwright.errors import FormatError, Problem, SpanwrightError
-from spanwright.files import replacing, require_exists
+from spanwright.files import PathLike, replacing, require_exists
 
 KEYS = ("id", "text", "group", "spans", "meta")
 
@@ -26,14 +26,14 @@ def looks_like_documents(first: Any) -> bool:
     return isinstance(first, dict) and isinstance(first.get("text"), str) and ("spans" in first or "id" in first)
 
 
-def read_documents(path: Path) -> list[Document]:
+def read_documents(path: PathLike) -> list[Document]:
     """All documents of a file.
 
     Raises:
         PathError: there is no such file.
         FormatError: the file is empty, or lines are broken; all of them are named.
     """
-    require_exists(path, "The documents file")
+    path = require_exists(Path(path), "The documents file")
     if path.is_dir():
         raise FormatError("This is a folder, not a documents.jsonl file.", path=path, remedy="Name the file inside it.")
     documents: list[Document] = []
@@ -126,10 +126,10 @@ def _span_to_dict(span: Span) -> dict[str, Any]:
     return data if span.score is None else {**data, "score": round(span.score, 6)}
 
 
-def write_documents(path: Path, documents: Iterable[Document]) -> int:
+def write_documents(path: PathLike, documents: Iterable[Document]) -> int:
     """Write documents, all or nothing; returns how many."""
     count = 0
-    with replacing(path, "wb") as stream:
+    with replacing(Path(path), "wb") as stream:
         for document in documents:
             stream.write(orjson.dumps(to_dict(document), option=orjson.OPT_APPEND_NEWLINE))
             count += 1
