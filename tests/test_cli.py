@@ -75,6 +75,7 @@ def test_the_list_of_commands_is_what_help_shows(spanwright: Spanwright) -> None
         (["predict", "builtin:minilm", "four.jsonl"], ["Train it first"]),
         (["evaluate", "full", "four.jsonl"], ["full", "config.json"]),
         (["score", "four.jsonl", "two.jsonl"], ["do not belong together", "d2"]),
+        (["score", "unlabelled.jsonl", "four.jsonl"], ["unlabelled.jsonl", "1 document(s) that nobody has labelled", "d0"]),
         (["run"], ["spanwright.toml", "spanwright init"]),
         (["run", "bad.toml"], ["not valid TOML"]),
         (["run", "wrong.toml"], ["train.epochs", "nonsense", "split.seed"]),
@@ -96,6 +97,7 @@ def test_a_wrong_request_gets_a_message_exit_code_2_and_leaves_no_output(
     (tmp_path / "full" / "keep.txt").write_text("mine")
     corpus(tmp_path / "two.jsonl", 2)
     corpus(tmp_path / "four.jsonl", 4)
+    write_documents(tmp_path / "unlabelled.jsonl", [Document("d0", "Pinus")])
     (tmp_path / "parts").mkdir()
     for part in ("train", "validation"):
         corpus(tmp_path / "parts" / f"{part}.jsonl")

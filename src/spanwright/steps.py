@@ -301,10 +301,10 @@ def evaluate_model(
 
     from spanwright.model.tagger import Tagger
 
+    corpora = {part: _read_gold(path) for part, path in files.items()}
     tagger = Tagger.load(model)
     results = {}
-    for part, path in files.items():
-        gold = formats.read_documents(path)
+    for part, gold in corpora.items():
         reporter.say(f"Evaluating {name} on {part}: {len(gold)} documents.")
         predicted = tagger.predict(gold, batch_tokens=predict.batch_tokens, reporter=reporter)
         results[part] = _write_evaluation(gold, predicted, targets[part], name, part, settings.resamples)
@@ -327,7 +327,7 @@ def score_files(
     name = name or predicted.stem
     target = require_empty(output / f"{name}_{gold.stem}", overwrite)
     result = _write_evaluation(
-        formats.read_documents(gold), formats.read_documents(predicted), target, name, gold.stem, settings.resamples
+        _read_gold(gold), formats.read_documents(predicted), target, name, gold.stem, settings.resamples
     )
     _write_report(output, None, reporter)
     return result
@@ -346,6 +346,18 @@ def _parts_of(data: Path, wanted: Sequence[str]) -> dict[str, Path]:
             remedy="Name a folder that `spanwright split` wrote, one documents file, or fewer parts (evaluate.parts).",
         )
     return files
+
+
+def _read_gold(path: Path) -> list[Document]:
+    """Labelled documents; told before a long prediction, not after it."""
+    documents = formats.read_documents(path)
+    unlabelled = [document.id for document in documents if document.spans is None]
+    if unlabelled:
+        raise DataError(
+            f"{path} has {len(unlabelled)} document(s) that nobody has labelled, such as {', '.join(unlabelled[:3])}.",
+            remedy="Take them out; spans must be a list, and [] where a reader found nothing.",
+        )
+    return documents
 
 
 def _write_evaluation(

@@ -169,3 +169,17 @@ def test_whole_words_are_chosen_from_the_training_boundaries(
     ]
     settings = TrainSettings(base_model=str(encoder), max_steps=1)
     assert train(documents, corpus(2), settings, WINDOWS, tmp_path).tagger.whole_words is expected
+
+
+def test_unlabelled_documents_are_no_true_negatives(encoder: Path, tmp_path: Path) -> None:
+    unread = Document("unread", "Pollen of Pinus sylvestris was counted.")
+    settings = TrainSettings(base_model=str(encoder), max_steps=1, batch_tokens=128)
+    recorder = Recorder()
+    training = train([*corpus(4), unread], [*corpus(1), unread], settings, WINDOWS, tmp_path, reporter=recorder)
+    assert training.tally.records_in == 8
+    assert [line for line in recorder.said if "left out" in line] == [
+        "1 unlabelled training document(s) are left out (spans: null).",
+        "1 unlabelled validation document(s) are left out (spans: null).",
+    ]
+    with pytest.raises(DataError, match="no labelled validation document"):
+        train(corpus(1), [unread], settings, WINDOWS, tmp_path)

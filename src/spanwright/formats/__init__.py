@@ -119,8 +119,7 @@ def _told_apart(documents: Sequence[Document]) -> list[Document]:
 
 
 def _refuse_repeated_ids(documents: Sequence[Document]) -> None:
-    seen: set[str] = set()
-    repeated = [document.id for document in documents if document.id in seen or seen.add(document.id)]  # type: ignore[func-returns-value]
+    repeated = [name for name, times in Counter(document.id for document in documents).items() if times > 1]
     if repeated:
         raise FormatError(
             f"{len(repeated)} document id(s) occur twice, such as {', '.join(repeated[:5])}.",

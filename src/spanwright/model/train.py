@@ -73,7 +73,8 @@ def train(
     """Fine-tune an encoder to tag the labels of the training documents.
 
     Args:
-        training, validation: labelled documents; labels that only validation has are scored as missed.
+        training, validation: labelled documents; unlabelled ones are left out, and said; labels that only validation
+            has are scored as missed.
         checkpoints: a folder for one checkpoint per epoch (the best and the last are kept).
         resume: go on from the newest complete checkpoint in that folder, if there is one.
 
@@ -83,11 +84,14 @@ def train(
         ModelError: the encoder cannot be used.
         Interrupted: Ctrl-C; a checkpoint is in `checkpoints`.
     """
+    training, validation = (
+        _labelled(documents, part, reporter) for documents, part in ((training, "training"), (validation, "validation"))
+    )
     labels = LabelSet.of(training)
     if not labels.names:
         raise DataError("No training document has a labelled span.", remedy="Check the split, or label more documents.")
     if not validation:
-        raise DataError("There is no validation document.", remedy="Split the documents again.")
+        raise DataError("There is no labelled validation document.", remedy="Split the documents again.")
     source = locate(settings.base_model)
     tokenizer = load_tokenizer(source)
     set_seed(settings.seed)
@@ -133,6 +137,14 @@ def train(
         "device": str(arguments.device),
     }
     return Training(tagger, tally, list(trainer.state.log_history), facts)
+
+
+def _labelled(documents: Sequence[Document], part: str, reporter: Reporter) -> list[Document]:
+    """Documents that somebody has read; a text with `spans=None` is no true negative to learn from."""
+    labelled = [document for document in documents if document.spans is not None]
+    if len(labelled) < len(documents):
+        reporter.say(f"{len(documents) - len(labelled)} unlabelled {part} document(s) are left out (spans: null).")
+    return labelled
 
 
 def newest_checkpoint(folder: Path) -> str | None:
