@@ -259,3 +259,18 @@ def test_the_samples_import_and_split_in_two_commands(spanwright: Spanwright, tm
         "data/split.json",
         "data/split.tally.json",
     } <= written
+
+
+def test_documents_without_any_span_are_scored_and_shown(spanwright: Spanwright, tmp_path: Path) -> None:
+    write_documents(tmp_path / "gold.jsonl", [Document(f"d{n}", "Nothing here.", ()) for n in range(3)])
+    done = spanwright("score", "gold.jsonl", "gold.jsonl", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "Entity F1 0.000 (no interval: nothing to count)" in done.err
+    assert (tmp_path / "results" / "report.html").is_file()
+
+
+def test_a_label_that_looks_like_markup_is_shown_as_it_is(spanwright: Spanwright, tmp_path: Path) -> None:
+    write_documents(tmp_path / "gold.jsonl", [Document("d", "Pinus", (Span(0, 5, "[red]TAXA[/]"),))])
+    done = spanwright("score", "gold.jsonl", "gold.jsonl", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "[red]TAXA[/]" in done.err

@@ -16,7 +16,7 @@ from spanwright.report import plots, write_report
 from spanwright.report.summary import gather
 from spanwright.scoring import evaluate_documents
 
-HOSTILE = "<script>alert(1)</script>&"
+HOSTILE = r"<script>alert(1)</script>&$\frac$"
 
 
 def results(folder: Path, label: str = "TAXA", groups: int = 3) -> Path:

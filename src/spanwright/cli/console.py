@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -89,20 +90,23 @@ def print_json(data: Any) -> None:
 
 def print_evaluation(evaluation: Mapping[str, Any]) -> None:
     """The table per label, and all labels together, for entities and for tokens."""
-    table = Table(title=f"{evaluation['name']} on {evaluation['part']}", title_justify="left")
+    table = Table(title=escape(f"{evaluation['name']} on {evaluation['part']}"), title_justify="left")
     table.add_column("label")
     for view in ("entity", "token"):
         for rate in ("P", "R", "F1"):
             table.add_column(f"{view} {rate}", justify="right")
         table.add_column("support", justify="right")
-    rows = [*evaluation["by_label"].items(), ("all labels", evaluation["overall"])]
-    for label, modes in rows:
-        table.add_row(label, *_cells(modes["strict"]), *_cells(modes["token"]), end_section=label == rows[-2][0])
+    for label, modes in evaluation["by_label"].items():
+        table.add_row(escape(label), *_cells(modes["strict"]), *_cells(modes["token"]))
+    table.add_section()
+    overall = evaluation["overall"]
+    table.add_row("all labels", *_cells(overall["strict"]), *_cells(overall["token"]))
     CONSOLE.print(table)
     for view, mode in (("Entity", "strict"), ("Token", "token")):
-        score = evaluation["overall"][mode]
-        low, high = score["f1_ci95"] or (float("nan"), float("nan"))
-        CONSOLE.print(f"{view} F1 {score['f1']:.3f} (95% interval {low:.3f} to {high:.3f})", markup=False)
+        score = overall[mode]
+        ends = score["f1_ci95"]
+        interval = f"95% interval {ends[0]:.3f} to {ends[1]:.3f}" if ends else "no interval: nothing to count"
+        CONSOLE.print(f"{view} F1 {score['f1']:.3f} ({interval})", markup=False)
     if evaluation["groups"] < FEW_GROUPS:
         CONSOLE.print(f"From {evaluation['groups']} groups an interval is rough and tends to be too narrow.")
 

@@ -40,7 +40,7 @@ def by_label(evaluation: Json) -> Figure:
         axis.grid(axis="x", alpha=0.3)
     supports = [evaluation["by_label"][label]["strict"]["support"] for label in labels]
     names = [f"{label} ({count})" for label, count in zip(labels, supports, strict=True)]
-    axes[0].set_yticks(range(len(labels)), names)
+    axes[0].set_yticks(range(len(labels)), names, parse_math=False)  # a label may hold dollar signs
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
@@ -57,7 +57,7 @@ def labels_per_part(labels: Json) -> Figure:
             places, [counts.get(name, 0) for name in names], 0.25, color=PART_COLORS.get(part, GREY), label=part
         )
         axis.bar_label(bars, padding=3, fontsize=8)
-    axis.set_yticks(range(len(names)), names)
+    axis.set_yticks(range(len(names)), names, parse_math=False)
     axis.invert_yaxis()
     axis.margins(x=0.08)
     axis.set(xlabel="labelled spans")

@@ -88,7 +88,8 @@ def gather(results: Path, *, model: Path | None = None, data: Path | None = None
     card = _read_if_there(model, "spanwright.json")
     training = card.get("training", {})
     history = training.get("history", [])
-    documents = Path(split["input"]["path"]).parent if split else None
+    source = split.get("input", {}).get("path")
+    documents = Path(source).parent if source else None
     tallies = [
         _read_if_there(documents, "import.tally.json"),
         _read_if_there(data, "split.tally.json"),
