@@ -235,3 +235,19 @@ def test_require_new_lets_a_new_name_through_and_an_old_one_when_it_may_be_repla
         require_new(tmp_path / "old")
     with pytest.raises(PathError, match="must be a file"):
         require_new(tmp_path, overwrite=True)
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path, monkeypatch) -> None:
+    target, finished = folder_with(tmp_path / "target", old="1"), folder_with(tmp_path / "finished", new="2")
+    rename = Path.replace
+
+    def refuse(path: Path, to: Path) -> Path:
+        if path == finished:
+            raise PermissionError(to)
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        replace_folder(finished, target)
+    assert names_in(target) == ["old"]
+    assert names_in(finished) == ["new"]

@@ -134,14 +134,6 @@ def test_totals_add_up_and_the_json_form_reads_back(steps):
     assert Tally.from_dict(data).to_dict() == data
 
 
-@given(st.lists(USES | DROPS, max_size=12), st.lists(USES | DROPS, max_size=12))
-@settings(deadline=None, max_examples=60)
-def test_adding_two_tallies_counts_what_one_would_have_counted(first, second):
-    tally = tally_of(first)
-    tally.add(tally_of(second))
-    assert tally.to_dict() == tally_of(first + second).to_dict()
-
-
 def test_a_tally_that_was_read_goes_on_counting():
     tally = Tally.from_dict(Tally("import", "region").to_dict())
     tally.drop("empty", "task 1")

@@ -383,13 +383,3 @@ def _merged(problems: Sequence[Problem]) -> list[Problem]:
             reason = problem.what.rsplit(", but the value is", 1)[0]
             by_key[problem.key] = replace(first, what=f"{reason}; or: {first.what}")
     return list(by_key.values())
-
-
-def _keys_at(location: Sequence[str]) -> list[str]:
-    model: Any = Settings
-    for part in location:
-        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-        model = fields.get(part)
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return []
-    return [field.alias or name for name, field in model.model_fields.items()]

@@ -52,15 +52,6 @@ class Tally:
             self.dropped[reason] += count
             self._remember(reason, example)
 
-    def add(self, other: Tally) -> None:
-        """Take over the counts of another tally of the same unit."""
-        self.used += other.used
-        self.repaired.update(other.repaired)
-        self.dropped.update(other.dropped)
-        for reason, examples in other.examples.items():
-            for example in examples:
-                self._remember(reason, example)
-
     def _remember(self, reason: str, example: str) -> None:
         if example and len(self.examples[reason]) < KEPT_EXAMPLES:
             self.examples[reason].append(example)

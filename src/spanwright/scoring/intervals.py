@@ -8,15 +8,11 @@ again. A resample in which a number is undefined (0/0) does not enter its interv
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from spanwright.scoring.counts import FloatArray, IntArray
 
-Statistic = Callable[[npt.NDArray[Any]], FloatArray]
 BLOCK = 2_000_000
 
 
