@@ -67,18 +67,6 @@ def test_a_record_without_an_example_takes_no_room():
     assert tally.to_dict()["examples"] == {}
 
 
-def test_adding_takes_over_counts_and_examples_up_to_five():
-    one, two = Tally("import", "region"), Tally("import", "region")
-    for number in range(4):
-        one.drop("empty", f"a{number}")
-        two.drop("empty", f"b{number}")
-    two.use(["cut"], "c")
-    one.add(two)
-    assert (one.records_in, one.used, one.dropped, one.repaired) == (9, 1, {"empty": 8}, {"cut": 1})
-    assert one.examples == {"empty": ["a0", "a1", "a2", "a3", "b0"], "cut": ["c"]}
-    assert two.examples["empty"] == ["b0", "b1", "b2", "b3"]
-
-
 def test_the_json_form_is_the_one_of_the_design():
     tally = Tally("import", "region")
     tally.use(["b", "a"], "here")
