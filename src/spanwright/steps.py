@@ -268,7 +268,7 @@ def predict_files(
     predicted = Tagger.load(model).predict(documents, batch_tokens=settings.batch_tokens, reporter=reporter)
     formats.write_documents(output, predicted)
     spans = sum(len(document.spans or ()) for document in predicted)
-    reporter.say(f"{spans:,} spans in {len(predicted):,} documents: {output}")
+    reporter.say(f"{spans:,} span(s) in {len(predicted):,} document(s): {output}")
     return predicted
 
 
