@@ -250,3 +250,10 @@ def test_steps_one_by_one_leave_a_report_over_all_of_them(tmp_path: Path, fast: 
     result = steps.score_files(Path("data/test.jsonl"), Path("predictions.jsonl"), Path("scored"), settings.evaluate)
     assert result["overall"] == read(Path("results/model_test/evaluation.json"))["overall"]
     assert len(predicted) == result["documents"]
+
+
+def test_the_demo_takes_settings_of_the_import_too(tmp_path: Path, fast: list[str]) -> None:
+    pipeline.demo(tmp_path / "demo", [*fast, 'import.group_key="title"', 'evaluate.parts=["test"]'])
+    assert all(
+        document.group == document.meta["title"] for document in read_documents(tmp_path / "demo/documents.jsonl")
+    )

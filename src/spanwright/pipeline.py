@@ -54,8 +54,8 @@ def demo(output: PathLike, overrides: Sequence[str] = (), reporter: Reporter = S
     A quarter of the articles is held out for the test, more than usual: with so few, the interval would mean little.
     """
     base = config.load(None, [*DEMO, *overrides])
-    sources = config.ImportSettings(sources=(samples(),))
-    return run(base.model_copy(update={"output": Path(output), "import_": sources}), reporter)
+    import_ = base.import_.model_copy(update={"sources": (samples(),)})
+    return run(base.model_copy(update={"output": Path(output), "import_": import_}), reporter)
 
 
 def run(settings: Settings, reporter: Reporter = SILENT) -> RunResult:
@@ -178,11 +178,9 @@ class _Run:
         written = {part: results / f"model_{part}" / "evaluation.json" for part in settings.parts}
 
         def work() -> None:
-            for (
-                part
-            ) in PARTS:  # what an earlier model or other settings left would stand in the report as if it were new
-                if part not in settings.parts:
-                    shutil.rmtree(results / f"model_{part}", ignore_errors=True)
+            # What an earlier model or other settings left would stand in the report as if it were new.
+            for part in set(PARTS) - set(settings.parts):
+                shutil.rmtree(results / f"model_{part}", ignore_errors=True)
             steps.evaluate_model(
                 model,
                 data,

@@ -90,15 +90,14 @@ def split_corpus(
     documents, output = Path(documents), require_empty(Path(output), overwrite)
     corpus = formats.read_documents(documents)
     split = split_documents(_regrouped(corpus, group_key), settings.ratios, settings.seed)
-    partial = _fresh_partial(output)
+    record = split.to_dict({"path": str(documents), "sha256": sha256_of(documents), "group_key": group_key})
+    partial = _fresh(partial_of(output))
     for part, members in split.parts.items():
         formats.write_documents(partial / f"{part}.jsonl", members)
-    source = {"path": str(documents), "sha256": sha256_of(documents), "group_key": group_key}
-    write_json(partial / "split.json", split.to_dict(source))
+    write_json(partial / "split.json", record)
     write_json(partial / "split.tally.json", split.tally.to_dict())
     replace_folder(partial, output)
-    counts = split.to_dict(source)
-    sizes = (f"{part} {counts['documents'][part]} documents of {len(counts['groups'][part])} groups" for part in PARTS)
+    sizes = (f"{part} {record['documents'][part]} documents of {len(record['groups'][part])} groups" for part in PARTS)
     reporter.say(f"Split: {', '.join(sizes)}.")
     return split
 
@@ -239,9 +238,7 @@ def _prepare_partial(partial: Path, request: str, *, resume: bool, overwrite: bo
             path=partial,
             remedy="Go on with it with --resume, or start anew with --overwrite.",
         )
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write_json(partial / REQUEST_NAME, {"schema": 1, "fingerprint": request})
+    write_json(_fresh(partial) / REQUEST_NAME, {"schema": 1, "fingerprint": request})
 
 
 def predict_files(
@@ -367,7 +364,7 @@ def _write_evaluation(
 
     evaluation = evaluate_documents(gold, predicted, version=versions().get("spanwright", ""), resamples=resamples)
     result = {"name": name, "part": part, **evaluation.to_dict()}
-    partial = _fresh_partial(target)
+    partial = _fresh(partial_of(target))
     formats.write_documents(partial / "predictions.jsonl", predicted)
     draw_evaluation(result, partial / "plots")
     write_json(partial / "evaluation.json", result)
@@ -385,8 +382,8 @@ def _write_report(
     reporter.say(f"The report is in {report}.")
 
 
-def _fresh_partial(target: Path) -> Path:
-    partial = partial_of(target)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    return partial
+def _fresh(folder: Path) -> Path:
+    """An empty folder of this name."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -105,9 +105,10 @@ def train(
     if whole_words == "auto":
         whole_words = share_inside_words(training) <= RARE_INSIDE_WORDS
     tagger = Tagger(model, tokenizer, labels, length=windows.length, stride=windows.stride, whole_words=whole_words)
+    total = _total_steps(arguments, len(sampler))
     reporter.say(
         f"Learning {', '.join(labels.names)} from {len(training)} documents ({len(examples)} windows), "
-        f"{_total_steps(arguments, len(sampler))} steps on {arguments.device}; {tally}."
+        f"{total} steps on {arguments.device}; {tally}."
     )
     trainer = _DocumentTrainer(
         tagger,
@@ -120,7 +121,6 @@ def train(
     if checkpoint:
         reporter.say(f"Going on from {Path(checkpoint).name}.")
     started = time.perf_counter()
-    total = _total_steps(arguments, len(sampler))
     with quiet_transformers(), reporter.task("Training", total) as advance, _stop_on_signal() as stop:
         trainer.add_callback(_Watch(advance, trainer.windows.collator, stop))
         trainer.train(resume_from_checkpoint=checkpoint)

@@ -156,7 +156,7 @@ def _score(counts: IntArray, samples: FloatArray) -> dict[str, Any]:
     """One `S` of the design: rates with intervals, support and counts."""
     values = [float(rate) for rate in rates(counts)]
     ends = [interval(rate) for rate in rates(samples, undefined=np.nan)]
-    return _named(values, ends) | {"support": int(counts[TP] + counts[FN])} | _counts(counts)
+    return _named(values, ends) | {"support": int(_support(counts))} | _counts(counts)
 
 
 def _named(values: Sequence[float], ends: Sequence[FloatArray]) -> dict[str, Any]:
